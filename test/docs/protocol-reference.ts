@@ -133,7 +133,8 @@ rotation runs.
 
 \`confidentiality.offset\` is the number of octets that each frame leaves readable by its
 settings, and \`confidentiality.received\` what the counters prove of received frames:
-\`encrypted\`, \`readable\`, \`unsettled\` (the next reading decides), \`unproven\` (refused frames may explain readable octets),
+\`encrypted\`, \`readable\`, \`unsettled\` (the next reading decides),
+\`unproven\` (refused frames may explain readable octets),
 \`noFrames\`, or \`notVisible\` on this platform; null = no fresh evidence.
 
 \`laterSaks\` counts the SAKs that were in use after the first one of a rotated key: \`seen\` of
