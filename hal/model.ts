@@ -227,6 +227,14 @@ export interface MacsecFrames {
   readonly txTooLong: bigint | undefined;
   /** Frames received and accepted. */
   readonly rxOk: bigint;
+  /**
+   * Octets of received frames that were authenticated and not encrypted (E = 0), refused frames
+   * included. Absent with `rxOctetsDecrypted` where a platform does not show both, or where no
+   * public source says that one frame never counts in both.
+   */
+  readonly rxOctetsValidated?: bigint | undefined;
+  /** Octets of received frames that were encrypted (E = 1), refused frames included. */
+  readonly rxOctetsDecrypted?: bigint | undefined;
   /** Data frames received in the clear. */
   readonly rxClear: bigint | undefined;
   /** Frames received with an invalid SecTAG. */

@@ -5,7 +5,7 @@ import type { LinkDetail } from "../api/link-detail.ts";
 import { stepLines } from "../explain/steps.ts";
 import { columns } from "../model/text.ts";
 import type { Paint } from "./paint.ts";
-import { ageText, azureLines } from "./status-text.ts";
+import { ageText, azureLines, confidentialityLines } from "./status-text.ts";
 
 const unknown = "not known";
 
@@ -38,6 +38,7 @@ function routerRows({ status, router }: LinkDetail): readonly Row[] {
     ["", "port", `${port}, configured ${router.admin ?? unknown}, link ${linkUp}`],
     ["", "controlled port", router.controlledPort ?? unknown],
     ["", "suite in use", suite ?? unknown],
+    ...confidentialityLines(status).map((line): Row => ["", "encryption", line.trim()]),
     ["", "settings", router.settings === null ? "none or not known" : pairs(router.settings)],
     ["", "keys", keysText(router.keys)],
     ["", "MKA", `peers ${peers}; key server ${server}`],

@@ -59,7 +59,8 @@ function groupLines(group: Group, at: string, paint: Paint): string[] {
   if (rotation !== null) lines.push(...campaignLines(rotation, at).map((line) => `  ${line}`));
   const rows = columns(group.links.map((link) => linkRow(link, paint)));
   for (const [index, link] of group.links.entries()) {
-    lines.push(`  ${rows[index] ?? ""}`, ...laterSakLines(link).map((line) => `  ${line}`));
+    const facts = [...confidentialityLines(link), ...laterSakLines(link)];
+    lines.push(`  ${rows[index] ?? ""}`, ...facts.map((line) => `  ${line}`));
     lines.push(...reasonLines(link.reasons, paint, "    "));
   }
   return lines;
@@ -76,6 +77,23 @@ function linkRow(link: Link, paint: Paint): string[] {
     key === undefined ? "no key" : `key ${key}`,
     paint.faint(`router ${ageText(ages.controlPlaneMs)}, far end ${ageText(ages.farEndMs)}`),
   ];
+}
+
+/** Returns what keeps a link from being called wholly encrypted, beside its reasons. */
+export function confidentialityLines({
+  confidentiality: { offset, received },
+}: Pick<Link, "confidentiality">): string[] {
+  const lines: string[] = [];
+  if (offset !== null && offset > 0) {
+    lines.push(`  the first ${offset} octets of each frame are not encrypted (its offset)`);
+  }
+  if (received === "notVisible") {
+    lines.push("  confidentiality of the receive direction is not visible on this platform");
+  }
+  if (received === "unproven") {
+    lines.push("  confidentiality of the receive direction is not proven while frames are refused");
+  }
+  return lines;
 }
 
 /** Returns how far the watch of the SAKs after a rotation is. */

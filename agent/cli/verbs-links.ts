@@ -19,6 +19,7 @@ import {
   azureLines,
   backupLines,
   bgpText,
+  confidentialityLines,
   laterSakLines,
   reasonLines,
   saLines,
@@ -167,6 +168,7 @@ async function linksText(
   const why = rows.flatMap((row) => {
     const lines = [
       ...reasonLines(row.reasons, paint, "  "),
+      ...confidentialityLines(row),
       ...laterSakLines(row),
       ...azureLines(row, at),
     ];

@@ -4,6 +4,7 @@ import { type CipherSuite, type MacsecPort, strongValue } from "#hal/model.ts";
 import { linkId } from "../model/desired.ts";
 import {
   busyPps,
+  type Confidentiality,
   type Finding,
   finding,
   isSolid,
@@ -15,6 +16,7 @@ import type { WarningCode } from "../model/warning-rows.ts";
 import { troubleOf } from "./control.ts";
 import { deliveryOf, notVisible, unprovenText } from "./delivery.ts";
 import { farOf, hereOf } from "./end-names.ts";
+import { confidentialityOf, receiveCounts } from "./readable.ts";
 import {
   type FrameCounter,
   type Observation,
@@ -51,7 +53,7 @@ export function frameFindings(
   if (oldest === undefined) return secured ? [collecting(evidence, samples)] : [];
   const rose = (name: FrameCounter): bigint => rise(oldest, samples.newest, name);
   const stretch: Stretch = { evidence, samples, passing, rose };
-  const findings = clearFindings(stretch);
+  const findings = [...clearFindings(stretch), ...readableFindings(stretch)];
   if (!secured) return findings;
   findings.push(...faultFindings(stretch, suspects), ...missingCounters(stretch));
   const packets = packetNumbers(stretch);
@@ -84,6 +86,37 @@ function clearFindings({ evidence, rose }: Stretch): Finding[] {
   ];
   const text = `data frames are in the clear: ${parts.join(" and ")}`;
   return [finding("unprotected", "frames-untagged", linkId(link), text)];
+}
+
+/** What the sample window proves about received frames; undefined = it has one observation. */
+export function receivedIn(samples: SampleWindow | undefined): Confidentiality | undefined {
+  if (samples === undefined) return undefined;
+  if (receiveCounts(samples.newest) === undefined) return "notVisible";
+  if (samples.oldest === undefined) return undefined;
+  return confidentialityOf(samples.all.flatMap((one) => receiveCounts(one) ?? []));
+}
+
+/** Reports accepted frames that were authenticated and not encrypted: their SecTAG has E = 0. */
+function readableFindings({ evidence, samples, rose }: Stretch): Finding[] {
+  const { link } = evidence;
+  const octets = `${rose("rxOctetsValidated")} octets from ${farOf(link)}`;
+  switch (receivedIn(samples)) {
+    case "readable": {
+      const text = `${octets} were authenticated and not encrypted, and ${hereOf(link)} took them`;
+      return [finding("unprotected", "frames-readable", linkId(link), text)];
+    }
+    case "unsettled": {
+      const why = "the next reading shows whether frames with them were accepted";
+      const text = `${octets} were not encrypted: ${why}`;
+      return [finding("unknown", "collecting-evidence", linkId(link), text)];
+    }
+    case "encrypted":
+    case "unproven":
+    case "noFrames":
+    case "notVisible":
+    case undefined:
+      return [];
+  }
 }
 
 function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[] {

@@ -18,8 +18,8 @@ import {
 } from "../model/health.ts";
 import { farEndFindings, mkaFindings, settingsFindings } from "./control.ts";
 import { hereOf } from "./end-names.ts";
-import { frameFindings } from "./frames.ts";
-import { observationOf, openSampleWindow, passingOf } from "./sample-window.ts";
+import { frameFindings, receivedIn } from "./frames.ts";
+import { observationOf, openSampleWindow, passingOf, type SampleWindow } from "./sample-window.ts";
 import type { Raised } from "./warnings.ts";
 
 /**
@@ -29,7 +29,11 @@ import type { Raised } from "./warnings.ts";
  */
 export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
   const findings = linkFindings(evidence);
-  return { ...conclude(findings, evidence.causes), ages: agesOf(evidence) };
+  const { settings, now } = evidence;
+  const newest = evidence.observations.at(-1);
+  const fresh = newest && isSolid(newest.frames, now, settings.staleAfterMs) ? newest : undefined;
+  const received = receivedIn(samplesOf(evidence, fresh));
+  return { ...conclude(findings, evidence.causes), ages: agesOf(evidence), received };
 }
 
 function linkFindings(evidence: LinkEvidence): Finding[] {
@@ -69,13 +73,19 @@ function sessionFindings(
   configured: readonly Finding[],
 ): Finding[] {
   const far = farEndFindings(evidence);
-  const observation = observationOf(newest);
-  const samples =
-    observation && openSampleWindow(evidence.observations, observation, evidence.settings);
+  const samples = samplesOf(evidence, newest);
   const passing = samples === undefined ? { rx: false, tx: false } : passingOf(samples);
   const mka = mkaFindings(evidence, newest, samples, passing);
   const suspects = [...configured, ...far, ...mka];
   return [...far, ...mka, ...frameFindings(evidence, newest, samples, passing, suspects)];
+}
+
+function samplesOf(
+  { observations, settings }: LinkEvidence,
+  newest: MacsecPort | undefined,
+): SampleWindow | undefined {
+  const observation = newest && observationOf(newest);
+  return observation && openSampleWindow(observations, observation, settings);
 }
 
 function agesOf({ observations, peer, now }: LinkEvidence): Ages {

@@ -38,6 +38,8 @@ export interface SampleWindow {
    * begins here.
    */
   readonly recent: Observation | undefined;
+  /** All that may be compared, the oldest first, `newest` included. */
+  readonly all: readonly Observation[];
   /** Why the sample window is shorter than it could be. */
   readonly cut: "none" | "reset" | "changed";
 }
@@ -67,18 +69,24 @@ export function openSampleWindow(
   let oldest: Observation | undefined;
   let recent: Observation | undefined;
   let younger = newest;
+  const all = [newest];
+  const cutBy = (cut: SampleWindow["cut"]): SampleWindow => ({
+    ...{ newest, oldest, recent, cut },
+    all: all.toReversed(),
+  });
   for (let index = observations.length - 2; index >= 0; index -= 1) {
     const port = observations[index];
     const observation = port === undefined ? undefined : observationOf(port);
     if (observation === undefined) continue;
     if (observation.at < bound) break;
-    if (!sameSession(observation, younger)) return { newest, oldest, recent, cut: "changed" };
-    if (!running(observation, younger)) return { newest, oldest, recent, cut: "reset" };
+    if (!sameSession(observation, younger)) return cutBy("changed");
+    if (!running(observation, younger)) return cutBy("reset");
     if (recent === undefined || recent.at > newest.at - mkaLifeMs) recent = observation;
     oldest = observation;
     younger = observation;
+    all.push(observation);
   }
-  return { newest, oldest, recent, cut: "none" };
+  return cutBy("none");
 }
 
 function sameSession(older: Observation, newer: Observation): boolean {
@@ -102,6 +110,8 @@ const frameCounters: readonly FrameCounter[] = [
   "txClear",
   "txTooLong",
   "rxOk",
+  "rxOctetsValidated",
+  "rxOctetsDecrypted",
   "rxClear",
   "rxBadTag",
   "rxNotValid",

@@ -16,6 +16,20 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import type { DesiredLink, DesiredTunnel, HealthSettings } from "./desired.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
 
+/**
+ * What a SecY's counters prove about the received frames that it accepted. `unsettled`: the newest
+ * readable octets are not explained yet, and the next observation decides. `unproven`: refused
+ * frames may explain all readable octets. `noFrames`: none was accepted. `notVisible`: the platform
+ * does not tell encrypted from readable frames.
+ */
+export type Confidentiality =
+  | "encrypted"
+  | "readable"
+  | "unsettled"
+  | "unproven"
+  | "noFrames"
+  | "notVisible";
+
 /** How well traffic is protected, and whether it passes. */
 export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
 
@@ -100,6 +114,8 @@ export interface LinkHealth {
   readonly reasons: readonly Reason[];
   /** The ages of the readings on which the verdict rests. */
   readonly ages: Ages;
+  /** Whether received frames were encrypted; absent = there is no fresh evidence. */
+  readonly received?: Confidentiality | undefined;
   /** Present if all that makes the verdict is the silence of its router. */
   readonly because?: Because;
 }

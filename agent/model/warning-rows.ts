@@ -30,6 +30,7 @@ type LinkCode =
   | "rekey-overdue"
   | "packet-number-high"
   | "frames-untagged"
+  | "frames-readable"
   | "stale-sak"
   | "frames-not-valid"
   | "replay-window"
@@ -219,6 +220,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "rekey-overdue": warning("The SAK is not renewed in time", link, noMka),
   "packet-number-high": warning("Packet numbers run out", link, noSession),
   "frames-untagged": error("Frames in the clear", link, unseen, atOnce),
+  "frames-readable": error("Frames that are not encrypted", link, unseen, atOnce),
   "stale-sak": error(
     "The data plane uses another SAK than MKA says",
     link,

@@ -31,6 +31,12 @@ function session(link: ExportedLink): MkaSession | undefined {
 /** The names that IEEE 802.1AE gives to the counters. */
 const secyCounters = [
   ["in_pkts_ok", "rxOk", "Frames received and validated (InPktsOK)."],
+  [
+    "in_octets_validated",
+    "rxOctetsValidated",
+    "Octets received authenticated and not encrypted (InOctetsValidated).",
+  ],
+  ["in_octets_decrypted", "rxOctetsDecrypted", "Octets received encrypted (InOctetsDecrypted)."],
   ["in_pkts_not_valid", "rxNotValid", "Frames that failed validation (InPktsNotValid)."],
   ["in_pkts_untagged", "rxClear", "Data frames received without a SecTAG (InPktsUntagged)."],
   ["in_pkts_bad_tag", "rxBadTag", "Frames with an invalid SecTAG (InPktsBadTag)."],

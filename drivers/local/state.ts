@@ -136,6 +136,7 @@ const frames = object<MacsecFrames>({
   txProtected: counter,
   ...each(["txClear", "txTooLong"], optional(counter)),
   rxOk: counter,
+  ...each(["rxOctetsValidated", "rxOctetsDecrypted"], absent(optional(counter))),
   ...each(["rxClear", "rxBadTag", "rxNotValid", "rxLate", "rxNoSci"], optional(counter)),
   ...each(["rxUnknownSci", "rxNotUsingSa", "rxUnusedSa", "nextPn"], optional(counter)),
 });

@@ -73,7 +73,12 @@ export interface LinkTruth {
   readonly principalCkn: Ckn | undefined;
   /** The data frames on the wire in the clear, both directions summed. */
   readonly clearFrames: bigint;
-  /** The data frames on the wire under MACsec, both directions summed. */
+  /**
+   * The data frames on the wire under MACsec that are authenticated and not encrypted, both
+   * directions summed.
+   */
+  readonly readableFrames: bigint;
+  /** The data frames on the wire under MACsec and encrypted, both directions summed. */
   readonly protectedFrames: bigint;
   /** The data frames that were lost, both directions summed. */
   readonly lostFrames: bigint;

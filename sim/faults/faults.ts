@@ -108,6 +108,13 @@ export const demoFaults: readonly DemoFault[] = [
   demo("peer-silent", "the far end stops MKA", after, "link", farPort("silent")),
   demo("should-secure", "an operator relaxes must-secure manually", after, "link", shouldSecure),
   demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
+  demo(
+    "integrity-only",
+    "the far end authenticates its frames and does not encrypt them",
+    after,
+    "link",
+    farPort("integrityOnly"),
+  ),
   demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
   demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
   demo("clear-path", "the prefix is reachable outside the tunnel", after, "link", clearPath),

@@ -26,7 +26,8 @@ export type FlowOutcome =
 /** The fate of every frame offered in one direction until something changes. */
 export interface Forwarding {
   readonly outcome: FlowOutcome;
-  readonly onWire: "nothing" | "clear" | "protected";
+  /** `readable`: under MACsec, authenticated and not encrypted. */
+  readonly onWire: "nothing" | "clear" | "readable" | "protected";
   readonly delivered: boolean;
   /** The port counters that each frame raises, at the sender and at the receiver. */
   readonly sent?: { readonly at: PortCounters; readonly name: keyof PortCounters };
@@ -83,7 +84,8 @@ function judgeProtected(from: SecY, to: SecY, frameOctets: number): Forwarding {
     return { outcome: "tooLong", onWire: "nothing", delivered: false, sent };
   }
   const sent = { at: from.counters, name: "txProtected" } as const;
-  return { ...judgeTag(from, transmitSa, to), onWire: "protected", sent, transmitSa };
+  const onWire = from.integrityOnly ? "readable" : "protected";
+  return { ...judgeTag(from, transmitSa, to), onWire, sent, transmitSa };
 }
 
 type Reception = Pick<Forwarding, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
@@ -115,8 +117,8 @@ export function roomFor(forwarding: Forwarding, frames: number): number {
   return sa === undefined ? frames : Math.min(frames, packetNumbersEnd(sa) - sa.nextPn);
 }
 
-/** Raises every counter that `frames` frames of this direction touch. */
-export function charge(forwarding: Forwarding, frames: number): void {
+/** Raises every counter that `frames` frames of so many octets touch in this direction. */
+export function charge(forwarding: Forwarding, frames: number, octets: number): void {
   if (forwarding.sent !== undefined) forwarding.sent.at[forwarding.sent.name] += frames;
   if (forwarding.received !== undefined) forwarding.received.at[forwarding.received.name] += frames;
   if (forwarding.transmitSa !== undefined) forwarding.transmitSa.nextPn += frames;
@@ -124,7 +126,11 @@ export function charge(forwarding: Forwarding, frames: number): void {
   if (sc === undefined) return;
   if (sa === undefined) {
     sc.notUsingSa += frames;
-  } else if (forwarding.outcome === "notValid") {
+    return;
+  }
+  // The octets count whatever the verdict on the ICV is, as Linux counts them.
+  sc.octets[forwarding.onWire === "readable" ? "readable" : "encrypted"] += frames * octets;
+  if (forwarding.outcome === "notValid") {
     sc.notValid += frames;
     sa.notValid += frames;
   } else {

@@ -28,7 +28,9 @@ export interface FlowTruth {
   readonly lost: bigint;
   /** Data frames on the wire in the clear. */
   readonly clearOnWire: bigint;
-  /** Data frames on the wire under MACsec. */
+  /** Data frames on the wire under MACsec that are authenticated and not encrypted. */
+  readonly readableOnWire: bigint;
+  /** Data frames on the wire under MACsec, encrypted. */
   readonly protectedOnWire: bigint;
 }
 
@@ -50,6 +52,7 @@ interface Flow {
   burstOffered: number;
   burstDelivered: number;
   clearOnWire: number;
+  readableOnWire: number;
   protectedOnWire: number;
   octetsOnWire: number;
   /** The MKPDUs on their way; those in the fibre when the light goes become `undefined`. */
@@ -213,10 +216,11 @@ export class Fibre {
   // A frame for which no packet number is left is lost as on a blocked port.
   #charge(flow: Flow, forwarding: Forwarding, frames: number, octets: number): "spent" | "open" {
     const passing = roomFor(forwarding, frames);
-    charge(forwarding, passing);
+    charge(forwarding, passing, octets);
     flow.offered += frames;
     if (forwarding.delivered) flow.delivered += passing;
     if (forwarding.onWire === "clear") flow.clearOnWire += passing;
+    if (forwarding.onWire === "readable") flow.readableOnWire += passing;
     if (forwarding.onWire === "protected") flow.protectedOnWire += passing;
     flow.octetsOnWire += passing * wireOctets(flow, forwarding, octets);
     return passing < frames ? "spent" : "open";
@@ -241,6 +245,7 @@ function newFlow(from: PortEndpoint, to: PortEndpoint): Flow {
     burstOffered: 0,
     burstDelivered: 0,
     clearOnWire: 0,
+    readableOnWire: 0,
     protectedOnWire: 0,
     octetsOnWire: 0,
     inFlight: [],
@@ -259,6 +264,7 @@ function truthOf(flow: Flow): FlowTruth {
       delivered: BigInt(flow.delivered - flow.burstDelivered),
     },
     clearOnWire: BigInt(flow.clearOnWire),
+    readableOnWire: BigInt(flow.readableOnWire),
     protectedOnWire: BigInt(flow.protectedOnWire),
   };
 }
@@ -270,7 +276,7 @@ function ratesOf(out: Flow, back: Flow): Omit<PortRate, "lineBps"> {
 }
 
 function countOf(flow: Flow): WireCount {
-  const frames = flow.clearOnWire + flow.protectedOnWire;
+  const frames = flow.clearOnWire + flow.readableOnWire + flow.protectedOnWire;
   return { frames: BigInt(frames), octets: BigInt(flow.octetsOnWire) };
 }
 
@@ -280,6 +286,7 @@ function wireOctets(flow: Flow, { onWire: form }: Forwarding, octets: number): n
       return 0;
     case "clear":
       return octets;
+    case "readable":
     case "protected":
       return octets + macsecOctets(flow.from.secy.includeSci);
   }

@@ -53,6 +53,7 @@ export type EndpointKey = ParticipantKey;
  * reports. `frozenCounters`: readings do not change. `noSak`: no SAK is made or installed.
  * `staleAn`: after a change of the key, the AN that was in use keeps the SAK of the key before.
  * `oldSakAfterRollover`: frames are sent under the old SAK still when the ANs begin again.
+ * `integrityOnly`: frames are sent authenticated and not encrypted (E = 0).
  */
 export type EndpointFault =
   | "silent"
@@ -60,7 +61,8 @@ export type EndpointFault =
   | "frozenCounters"
   | "noSak"
   | "staleAn"
-  | "oldSakAfterRollover";
+  | "oldSakAfterRollover"
+  | "integrityOnly";
 
 /** The end of a fibre, as the port endpoint plugged into it sees it. */
 export interface Wire {
@@ -234,6 +236,11 @@ export class PortEndpoint {
         return;
       case "oldSakAfterRollover":
         this.secy.staysAtRollover = on;
+        return;
+      case "integrityOnly":
+        this.secy.integrityOnly = on;
+        this.secy.version += 1;
+        this.#propagate();
         return;
     }
   }

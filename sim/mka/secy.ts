@@ -32,6 +32,8 @@ export interface ReceiveSc {
   readonly sas: Map<number, ReceiveSa>;
   /** Frames that were valid. */
   ok: number;
+  /** Octets that were authenticated and not encrypted, and those that were encrypted. */
+  octets: { readable: number; encrypted: number };
   /** Frames whose ICV was wrong. */
   notValid: number;
   /** Frames for an AN without an association. */
@@ -69,6 +71,8 @@ export class SecY {
   mustSecure = true;
   includeSci = true;
   l2Mtu: number;
+  /** The fault in which frames are authenticated and not encrypted (E = 0). */
+  integrityOnly = false;
   /** The fault in which new SAs get the key of the SA before them. */
   staleKeys = false;
   /** The fault in which the AN in use when another CA took over keeps that SAK for good. */
@@ -163,6 +167,7 @@ export class SecY {
     Object.assign(this.counters, zeroCounters());
     for (const sc of this.receiveScs.values()) {
       sc.ok = 0;
+      sc.octets = { readable: 0, encrypted: 0 };
       sc.notValid = 0;
       sc.notUsingSa = 0;
       for (const sa of sc.sas.values()) {
@@ -175,9 +180,11 @@ export class SecY {
   /** Sums all channels; `perPort` hardware has no counters of single SAs to sum. */
   frames(counting: "perSa" | "perPort"): MacsecFrames {
     const c = this.counters;
-    const sum = { ok: 0, notValid: 0, notUsingSa: 0 };
+    const sum = { ok: 0, readable: 0, encrypted: 0, notValid: 0, notUsingSa: 0 };
     for (const sc of this.receiveScs.values()) {
       sum.ok += sc.ok;
+      sum.readable += sc.octets.readable;
+      sum.encrypted += sc.octets.encrypted;
       sum.notValid += sc.notValid;
       sum.notUsingSa += sc.notUsingSa;
     }
@@ -188,6 +195,8 @@ export class SecY {
       txClear: BigInt(c.txClear),
       txTooLong: BigInt(c.txTooLong),
       rxOk: BigInt(sum.ok),
+      rxOctetsValidated: BigInt(sum.readable),
+      rxOctetsDecrypted: BigInt(sum.encrypted),
       rxClear: BigInt(c.rxClear),
       rxBadTag: BigInt(c.rxBadTag),
       rxNotValid: BigInt(sum.notValid),
@@ -202,5 +211,6 @@ export class SecY {
 }
 
 function newReceiveSc(sci: string): ReceiveSc {
-  return { sci, active: true, sas: new Map(), ok: 0, notValid: 0, notUsingSa: 0 };
+  const octets = { readable: 0, encrypted: 0 };
+  return { sci, active: true, sas: new Map(), ok: 0, octets, notValid: 0, notUsingSa: 0 };
 }

@@ -47,6 +47,8 @@ interface Memory {
    * counters show it.
    */
   shownSince: Instant | undefined;
+  /** The readable frames under MACsec so far, and when the last of them was seen. */
+  readable: { readonly frames: bigint; readonly at: Instant | undefined } | undefined;
   /** The keys that were MKA's principal at the router, each with the last time. */
   readonly principals: Map<Ckn | undefined, Instant>;
   /** The times in which it was not protected, the oldest first; `to` undefined = it lasts. */
@@ -60,6 +62,9 @@ export interface ProtectedSpan {
   readonly from: Instant;
   readonly to: Instant;
 }
+
+/** A link on which a readable frame passed is readable for this long: slow flows have gaps. */
+const readableMs = 10_000;
 
 /** The newest losses of each link and tunnel that reports of the past are compared with. */
 const lossesMax = 1_000;
@@ -90,7 +95,12 @@ export class ReportJudge {
       const content = link.secured || link.session.controlledPort === "secured";
       memory.shownSince = content && link.linkUp ? undefined : (memory.shownSince ?? at);
       memory.principals.set(link.session.principalCkn, at);
-      follow(memory, truthOf(link), at);
+      const before = memory.readable;
+      const rose = before !== undefined && link.readableFrames > before.frames;
+      memory.readable = { frames: link.readableFrames, at: rose ? at : before?.at };
+      const readableAt = memory.readable.at;
+      const isReadable = readableAt !== undefined && at - readableAt <= readableMs;
+      follow(memory, isReadable ? "unprotected" : truthOf(link), at);
     }
   }
 
@@ -195,6 +205,7 @@ function memoryIn(memories: Map<string, Memory>, name: string): Memory {
     wellSince: undefined,
     knownAt: undefined,
     shownSince: undefined,
+    readable: undefined,
     principals: new Map(),
     losses: [],
   };

@@ -452,6 +452,7 @@ export class Site implements SiteBackend {
       secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
       principalCkn: session.principalCkn,
       clearFrames: a2b.clearOnWire + b2a.clearOnWire,
+      readableFrames: a2b.readableOnWire + b2a.readableOnWire,
       protectedFrames: a2b.protectedOnWire + b2a.protectedOnWire,
       lostFrames: a2b.lost + b2a.lost,
       deliveredOut: a2b.delivered,

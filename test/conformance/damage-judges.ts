@@ -194,6 +194,7 @@ const frames = byRules<MacsecFrames>({
   ...{ txClear: atLeast, txTooLong: atLeast, rxClear: atLeast, rxBadTag: atLeast },
   ...{ rxNotValid: atLeast, rxLate: atLeast, rxNoSci: atLeast, rxUnknownSci: atLeast },
   ...{ rxNotUsingSa: atLeast, rxUnusedSa: atLeast, nextPn: atLeast },
+  ...{ rxOctetsValidated: free, rxOctetsDecrypted: free },
 });
 
 /** Traffic at a port whose counters stand still is a trouble. */

@@ -131,6 +131,12 @@ rotation runs.
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
+\`confidentiality.offset\` is the number of octets that each frame leaves readable by its
+settings, and \`confidentiality.received\` what the counters prove of received frames:
+\`encrypted\`, \`readable\`, \`unsettled\` (the next reading decides),
+\`unproven\` (refused frames may explain readable octets),
+\`noFrames\`, or \`notVisible\` on this platform; null = no fresh evidence.
+
 \`laterSaks\` counts the SAKs that were in use after the first one of a rotated key: \`seen\` of
 \`needed\`. It is null where the rotation proved them, and once the link is protected under the
 last one.

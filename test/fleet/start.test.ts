@@ -69,6 +69,13 @@ const expected: Readonly<Record<string, Expected>> = {
     text: /one data plane still uses another SAK/,
     next: /^linkseal links erd-demo\/primary/,
   },
+  "integrity-only": {
+    at: "primary",
+    verdict: "unprotected",
+    code: "frames-readable",
+    text: /were authenticated and not encrypted/,
+    next: /^linkseal links erd-demo\/primary/,
+  },
   "vault-denied": {
     at: "primary",
     verdict: "unprotected",

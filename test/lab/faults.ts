@@ -78,6 +78,14 @@ export const labFaults = {
     strike: async (lab) => validate(lab, "check"),
     heal: async (lab) => validate(lab, "strict"),
   },
+  "integrity-only": {
+    title: "the far end authenticates its frames and does not encrypt them",
+    verdict: "unprotected",
+    code: "frames-readable",
+    withinMs: mkaMs + 2 * pollMs,
+    strike: (lab) => instead(lab, (key) => ({ ...key, sends: "integrityOnly" })),
+    heal: (lab) => restore(lab),
+  },
   "participant-gone": {
     title: "linkseal-mka of the port is stopped",
     verdict: "unknown",

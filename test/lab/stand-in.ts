@@ -8,6 +8,8 @@ import { Supplicant } from "../kernel/mka/supplicant.ts";
 
 export interface FarKey extends TestKey {
   readonly suite: CipherSuite;
+  /** Absent = it encrypts what it sends. */
+  readonly sends?: "integrityOnly";
 }
 
 interface Held {
@@ -50,9 +52,12 @@ export class StandIn implements Disposable {
     this.silence(port);
     await rest(gapMs);
     const far = farPort(port);
-    const { ckn, cak, suite } = key;
+    const { ckn, cak, suite, sends } = key;
     const options = { version: "2.11", network: this.#network, key: { ckn, cak } } as const;
-    const own = { priority, suite, replayWindow, port: far };
+    const own = {
+      ...{ priority, suite, replayWindow, port: far },
+      ...(sends === undefined ? {} : { sends }),
+    };
     const supplicant = new Supplicant({ ...options, ...own });
     this.startedAt = performance.timeOrigin + performance.now();
     this.#held.set(port, { supplicant, key });

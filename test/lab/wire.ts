@@ -6,11 +6,16 @@ import { enterNetwork, ipJson, native } from "../kernel/lab.ts";
 const everything = 0x0003;
 const etherTypes = { macsec: 0x88e5, eapol: 0x888e } as const;
 const typeAt = 12;
+/** The octet of the SecTAG with TCI and AN, and its E bit (IEEE 802.1AE-2018, 9.5 and 9.9). */
+const tciAt = 14;
+const encryptionBit = 0x08;
 const broadcast = new Uint8Array(6).fill(0xff);
 
 export class WireWatch implements Disposable {
   /** Frames under MACsec so far. */
   sealed = 0;
+  /** Those of them that are authenticated and not encrypted (E = 0). */
+  readable = 0;
   /** Frames of data in the clear so far. */
   clear = 0;
   /** The first octets of the newest frame under MACsec. */
@@ -39,6 +44,7 @@ export class WireWatch implements Disposable {
       return;
     }
     this.sealed += 1;
+    if ((this.#room.readUInt8(tciAt) & encryptionBit) === 0) this.readable += 1;
     this.newest = this.#room.toString("hex", 0, Math.min(length, 48));
   }
 

@@ -303,6 +303,7 @@ const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> =
   "peer-silent": ["erd-demo/primary", "mka-no-live-peer"],
   "should-secure": ["erd-demo/primary", "policy-should-secure"],
   "stale-sak": ["erd-demo/primary", "stale-sak"],
+  "integrity-only": ["erd-demo/primary", "frames-readable"],
   "vault-denied": ["erd-demo/primary", "vault-denied"],
   "commit-lost": ["hub-1", "commit-lost"],
   "clear-path": ["hub-1", "clear-path-beside-tunnel"],

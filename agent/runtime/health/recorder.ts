@@ -52,6 +52,7 @@ interface Queued {
 // Faults that only counters show may last a whole evidence window before a verdict reports them.
 const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "frames-untagged",
+  "frames-readable",
   "stale-sak",
   "frames-not-valid",
   "replay-window",

@@ -6,6 +6,7 @@ import type {
   KeyRef,
   MacsecFrames,
   MacsecPort,
+  MacsecSettings,
   MkaSession,
   Reading,
 } from "#hal/model.ts";
@@ -16,6 +17,7 @@ import type { VisibleWarning } from "../../health/warnings.ts";
 import type { DesiredLink } from "../../model/desired.ts";
 import {
   type Because,
+  type Confidentiality,
   isSolid,
   type LinkHealth,
   type Reason,
@@ -111,6 +113,13 @@ export interface LinkStatus {
   };
   /** The suite of the live SA; null = not known. */
   readonly suite: CipherSuite | null;
+  /** How much of its frames is encrypted. */
+  readonly confidentiality: {
+    /** Octets of each frame that stay readable by its settings; null = not known. */
+    readonly offset: MacsecSettings["confidentialityOffset"] | null;
+    /** What the counters prove about received frames; null = no fresh evidence. */
+    readonly received: Confidentiality | null;
+  };
   /** CKN of the accepted key; null = none is accepted. */
   readonly ckn: string | null;
   /** Vault version of the accepted CAK; null = no key is accepted. */
@@ -319,6 +328,10 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
       farEndMs: wholeMs(health.ages.farEndMs),
     },
     suite: solid(input, now, (observation) => observation.liveSuite) ?? null,
+    confidentiality: {
+      offset: solid(input, now, ({ settings }) => settings)?.confidentialityOffset ?? null,
+      received: health.received ?? null,
+    },
     ckn: expected?.ckn ?? null,
     keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),

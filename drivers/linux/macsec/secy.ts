@@ -114,7 +114,17 @@ export function framesOf(device: MacsecDevice): MacsecFrames | undefined {
   const txProtected = sum(tx?.outPktsProtected, tx?.outPktsEncrypted);
   const rxOk = received("inPktsOk");
   if (txProtected === undefined || rxOk === undefined) return undefined;
+  // Another device counts as it likes: only the kernel's own data path is known to count a frame
+  // in one of the two.
+  const isOwn = device.offload?.type === undefined || device.offload.type === "off";
+  const octets = isOwn
+    ? {
+        rxOctetsValidated: received("inOctetsValidated"),
+        rxOctetsDecrypted: received("inOctetsDecrypted"),
+      }
+    : {};
   return {
+    ...octets,
     txProtected,
     txClear: secy?.outPktsUntagged,
     txTooLong: secy?.outPktsTooLong,

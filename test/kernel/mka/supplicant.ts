@@ -18,6 +18,8 @@ export interface SupplicantOptions {
   readonly key: TestKey;
   readonly priority: number;
   readonly suite?: CipherSuite;
+  /** Absent = it encrypts what it sends. */
+  readonly sends?: "integrityOnly";
   /** Absent = 0: a frame that another one overtook is dropped. */
   readonly replayWindow?: number;
   /** Its end of the wire; absent = `wire`. */
@@ -43,6 +45,7 @@ export class Supplicant implements Disposable {
   constructor(options: SupplicantOptions) {
     this.options = options;
     const { version, network, key, priority, suite, replayWindow = 0, port = "wire" } = options;
+    const isReadable = options.sends === "integrityOnly";
     this.#folder = mkdtempSync(join(tmpdir(), "linkseal-supplicant-"));
     const file = join(this.#folder, "supplicant.conf");
     const lines = [
@@ -53,7 +56,7 @@ export class Supplicant implements Disposable {
       "  key_mgmt=NONE",
       "  eapol_flags=0",
       "  macsec_policy=1",
-      "  macsec_integ_only=0",
+      `  macsec_integ_only=${isReadable ? 1 : 0}`,
       "  macsec_replay_protect=1",
       `  macsec_replay_window=${replayWindow}`,
       "  macsec_port=1",

@@ -106,6 +106,7 @@ describe("health of the simulated site", () => {
     ["peer-silent", "down mka-no-live-peer"],
     ["should-secure", "unprotected policy-should-secure"],
     ["stale-sak", "down stale-sak"],
+    ["integrity-only", "unprotected frames-readable"],
     ["mtu", "down mtu"],
     ["far-end-changed", "down far-end-changed ckn-mismatch"],
   ])("the simulated fault %s gives the verdict %s", async (fault, reported) => {

@@ -152,6 +152,7 @@ const status: Status = {
           keyAgeDays: 12,
           keyInUse: "00112233445566778899",
           keyNext: null,
+          confidentiality: { offset: 30, received: "notVisible" },
           mka: null,
           laterSaks: { seen: 1, needed: 4 },
           frames: null,
@@ -188,6 +189,8 @@ describe("a status", () => {
       "    next: linkseal rotation resume erd-demo",
       "  primary  degraded  edge-a et-0/0/0  gcm-aes-xpn-256  key 00112233…8899 (12 d)" +
         "  router 0.8 s ago, far end never read",
+      "    the first 30 octets of each frame are not encrypted (its offset)",
+      "    confidentiality of the receive direction is not visible on this platform",
       "    later SAKs since its rotation: 1 of 4",
       "    frames are too long (mtu)",
       "    next: linkseal links",

@@ -22,7 +22,7 @@ describe("a warning", () => {
        controlled-port-open sak-not-agreed suite-mismatch sci-mismatch far-end-changed
        key-gone cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
-       frames-untagged stale-sak frames-not-valid mtu probe-unanswered
+       frames-untagged frames-readable stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
        tunnel-bgp-down commit-lost vault-denied key-malformed key-reused
        compromised-key-in-use rotation-held journal-lossy state-unwritable`,
@@ -36,7 +36,7 @@ describe("a warning", () => {
   it.each([
     [
       0,
-      `policy-should-secure controlled-port-open second-peer frames-untagged
+      `policy-should-secure controlled-port-open second-peer frames-untagged frames-readable
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
        compromised-key-in-use far-end-lost-update waiting-for-person rotation-held
        rotation-overdue rotation-unfinished drained-by-hand
@@ -61,7 +61,8 @@ describe("a warning", () => {
   it("exactly these warnings say that frames are lost or in the clear", () => {
     const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
       sak-not-agreed suite-mismatch sci-mismatch key-gone cak-mismatch ckn-mismatch mka-no-live-peer
-      sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
+      sak-churn frames-untagged frames-readable stale-sak frames-not-valid replay-window mtu
+      frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
       tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
@@ -76,7 +77,7 @@ describe("a warning", () => {
     [
       unseen,
       `reading-missing port-absent link-down macsec-not-configured
-       policy-should-secure far-end-changed far-end-failed frames-untagged
+       policy-should-secure far-end-changed far-end-failed frames-untagged frames-readable
        tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        guard-left

@@ -69,6 +69,7 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
     ).toBeGreaterThan(100n);
     expect(truthOf(struck)?.carries).toBe(false);
   },
+  "integrity-only": ({ rose }) => expect(rose("rxOctetsValidated")).toBeGreaterThan(10_000n),
   "vault-denied": ({ site, link }) => {
     expect(() => site.vault.versions(link.key.cak)).toThrow(/refuses/);
     expect(truthOf({ site, link })?.carries).toBe(true);

@@ -69,6 +69,8 @@ const clear = (at: Site): void => {
   primaryOf(at).msee.manualEdit("link1", { key: "off" });
 };
 
+const readable = (at: Site): void => primaryOf(at).farPort.setFault("integrityOnly", true);
+
 const stale = (at: Site): void => {
   primaryOf(at).edge.setFault("staleSak", true);
   primaryOf(at).far.rekeySak();
@@ -143,6 +145,34 @@ const rows: readonly Row[] = [
     name: "MACsec taken off at both ends",
     happens: clear,
     afterMs: 200_000,
+    reports: status("unprotected"),
+    says: undefined,
+  },
+  {
+    name: "a far end that sends readable frames under MACsec, for a moment",
+    happens: readable,
+    afterMs: 20_000,
+    reports: status("protected"),
+    says: undefined,
+  },
+  {
+    name: "a far end that sends readable frames under MACsec",
+    happens: readable,
+    afterMs: 120_000,
+    reports: status("protected"),
+    says: "erd-demo/primary is reported protected and has been degraded or worse",
+  },
+  {
+    name: "a far end that sends readable frames under MACsec",
+    happens: readable,
+    afterMs: 120_000,
+    reports: status("down"),
+    says: "erd-demo/primary is reported down and has been unprotected or worse",
+  },
+  {
+    name: "a far end that sends readable frames under MACsec",
+    happens: readable,
+    afterMs: 120_000,
     reports: status("unprotected"),
     says: undefined,
   },

@@ -68,7 +68,8 @@ describe("status as JSON", () => {
         `"groups":[{"name":"erd-demo","verdict":"protected","rotation":null,"links":[` +
         `{"name":"primary","device":"edge-a","port":"et-0/0/0","verdict":"protected",` +
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
-        `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
+        `"suite":"gcm-aes-xpn-256","confidentiality":{"offset":0,"received":"notVisible"},` +
+        `"ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
         `"keyInUse":"${hex}","keyNext":null,` +
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},"laterSaks":null,` +
         `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},` +
