@@ -151,7 +151,7 @@ function figuresOf(size: Size): readonly Figure[] {
 
 function engineKilled(size: Size): Figure {
   return {
-    ...{ name: `engine killed: until all are fresh, ${of}`, unit: "s", most: 90, runs: 1 },
+    ...{ name: `engine killed: until all are fresh, ${size} sites`, unit: "s", most: 90, runs: 1 },
     ours: kept(async () => (await stageOf(size)).killEngine()),
   };
 }
@@ -161,5 +161,5 @@ export const bench: Bench = {
   runs: 3,
   whyNot: () => whyLacking(["chromium", "nats-server", "openssl"]),
   close,
-  figures: sized(sizes, [10] as const).flatMap(figuresOf),
+  figures: sized<readonly Size[]>(sizes, [10]).flatMap(figuresOf),
 };
