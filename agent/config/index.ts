@@ -16,6 +16,7 @@ export type { Finding } from "./rule.ts";
 export type { Config } from "./schema.ts";
 export { type SettingChange, settingChanges } from "./setting-changes.ts";
 
+/** The desired state with its warnings, or why the text is refused. */
 export type ParsedConfig =
   | { readonly kind: "ok"; readonly desired: Desired; readonly warnings: readonly Complaint[] }
   | { readonly kind: "refused"; readonly complaints: readonly Complaint[] };

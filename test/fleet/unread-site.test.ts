@@ -129,10 +129,12 @@ describe("a config in force that trusts readings for a day", () => {
   it("the same text is refused where it is applied, at the line of staleAfter", async () => {
     const bench = new AgentBench("protected");
     await bench.live();
-    const answer = await bench.apply(trusting(bench.config()));
+    const text = trusting(bench.config());
+    const answer = await bench.apply(text);
+    const line = text.split("\n").findIndex((each) => each.includes("staleAfter: 1d")) + 1;
     expect(answer).toMatchObject({
       kind: "refused",
-      complaints: [{ path: "health.staleAfter", write: "staleAfter: at most 90s" }],
+      complaints: [{ line, path: "health.staleAfter", write: "staleAfter: at most 90s" }],
     });
   });
 });

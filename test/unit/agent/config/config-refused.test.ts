@@ -309,7 +309,6 @@ const edits: readonly Row[] = [
   ["poll: 5s", "poll: 1e3", ["43:17 health.poll: is 1e3"]],
   ["poll: 5s", "poll: 5 s", ['43:17 health.poll: is "5 s"']],
   ["staleAfter: 30s", "staleAfter: 5s", ["43:33 health.staleAfter: is 5s with poll 5s"]],
-  ["poll: 5s, staleAfter: 30s", "poll: 5s, staleAfter: 91s", ["43:33 health.staleAfter: is 91s"]],
   ["evidence: 90s", "evidence: 60s", ["43:48 health.evidence: is 60s"]],
   ["settle: 18s", "settle: 5s", ["44:21 rotation.settle: is 5s"]],
   ["confirm: 5m", "confirm: 90s", ["44:48 rotation.confirm: is 90s with verify 60s"]],
