@@ -109,8 +109,8 @@ function alertFields(
 ): readonly Field[] {
   const wanted = Object.keys(lossMetrics[kind]).join(" or ");
   // A processing rule may add an action group, but those rules are not read.
-  const silent = `no alert rule on ${wanted} of ${name} has an action group` +
-    ": who gets it is not known";
+  const silent =
+    `no alert rule on ${wanted} of ${name} has an action group` + ": who gets it is not known";
   const doubt = `no alert rule of ${name} that was read fires when ${lane} is lost, and only then`;
   return [
     { path: "properties.enabled", does: isOn, fault: `every alert rule of ${name} is off`, next },

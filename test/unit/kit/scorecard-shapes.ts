@@ -51,7 +51,8 @@ const override = (forwardingProtocol: string): object => ({
   name: "RouteConfigurationOverride",
   parameters: {
     typeName: "DeliveryRuleRouteConfigurationOverrideActionParameters",
-    originGroupOverride: { originGroup: { id: "/g" }, forwardingProtocol } },
+    originGroupOverride: { originGroup: { id: "/g" }, forwardingProtocol },
+  },
 });
 
 const net = (name: string, properties: object): Resource =>

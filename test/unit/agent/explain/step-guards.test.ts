@@ -105,7 +105,8 @@ const asksToWrite =
   /\b(?:must-secure on the router|end to must-secure|on the router, while|take (?:it|that key) off|at the far end|remove it on the router|reset it|MACsec on the end)/i;
 
 /** Its guard: the link is drained or dark, MKA works, or `ends` has said that no end uses it. */
-const guard = /drained|drain the link|linkseal drain|linkseal ends|if it says that neither end uses|is dark/i;
+const guard =
+  /drained|drain the link|linkseal drain|linkseal ends|if it says that neither end uses|is dark/i;
 
 describe("the steps that people follow", () => {
   it("a step of a code that writes an end of a link drains it first, in the same step", () => {

@@ -159,7 +159,11 @@ describe("the round trips of a path", () => {
   });
 
   it.each<[string, readonly (RoundTrips | undefined)[], string]>([
-    ["every path that ever answered", [tripsAfter(answer, {}), tripsAfter(answer, {}), undefined], "all"],
+    [
+      "every path that ever answered",
+      [tripsAfter(answer, {}), tripsAfter(answer, {}), undefined],
+      "all",
+    ],
     ["one of two", [tripsAfter(answer, {}), tripsAfter(answer)], "alone"],
     ["the only one that ever answered", [tripsAfter(answer, {}), tripsAfter({})], "alone"],
   ])("silence of %s", (_, paths, silence) => {

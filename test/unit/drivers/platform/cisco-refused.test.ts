@@ -52,7 +52,8 @@ async function opened(vendor: keyof typeof cases, what: "bgp" | "macsec", answer
 }
 
 const queryIn = (reading: Reading<unknown> | undefined): string =>
-  (reading?.kind === "unknown" ? reading.query : undefined)?.replaceAll(/^"(?:do )?show /g, "") ?? "";
+  (reading?.kind === "unknown" ? reading.query : undefined)?.replaceAll(/^"(?:do )?show /g, "") ??
+  "";
 
 describe("a query that a role may not run", () => {
   it.each(["nxos", "iosxr", "iosxe"] as const)(
