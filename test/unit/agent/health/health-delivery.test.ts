@@ -59,7 +59,7 @@ describe("the delivery over a tunnel", () => {
       silence,
     });
 
-  it("a tunnel whose round trips fell silent is degraded although the gateway's packets come", () => {
+  it("a tunnel without answers is degraded although the gateway's packets come", () => {
     const { verdict, reasons } = health(trips(silent));
     expect([verdict, codesOf({ reasons })]).toEqual(["degraded", ["arrival-not-proven"]]);
     const own = "packets of 203.0.113.1 reach edge-a by hub-1, and nothing shows that what is sent";
@@ -159,7 +159,11 @@ describe("the round trips of a path", () => {
   });
 
   it.each<[string, readonly (RoundTrips | undefined)[], string]>([
-    ["every path that ever answered", [tripsAfter(answer, {}), tripsAfter(answer, {}), undefined], "all"],
+    [
+      "every path that ever answered",
+      [tripsAfter(answer, {}), tripsAfter(answer, {}), undefined],
+      "all",
+    ],
     ["one of two", [tripsAfter(answer, {}), tripsAfter(answer)], "alone"],
     ["the only one that ever answered", [tripsAfter(answer, {}), tripsAfter({})], "alone"],
   ])("silence of %s", (_, paths, silence) => {
