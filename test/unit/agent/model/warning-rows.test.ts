@@ -47,7 +47,8 @@ describe("a warning", () => {
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven arrival-not-visible
-       tunnel-unbalanced commit-pending commit-unsaved vault-unreachable far-end-unreadable rights-unknown
+       tunnel-unbalanced commit-pending commit-unsaved vault-unreachable far-end-unreadable
+       rights-unknown
        campaign-waiting`,
     ],
   ])("exactly these warnings are reported after %i ms", (ms, codes) => {
