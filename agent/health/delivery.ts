@@ -16,8 +16,11 @@ type Delivery =
 
 /** One round trip over a path, as it ended. */
 export interface RoundTrip extends Pick<RoundTrips, "under" | "at"> {
+  /** The same moment by this host's wall clock. */
   readonly wall: WallTime;
+  /** Packets that were sent. */
   readonly sent: number;
+  /** Packets that were answered. */
   readonly answered: number;
   /** True if the path was known to be open, so that its silence is not that of the path's end. */
   readonly isOpen: boolean;
@@ -61,7 +64,8 @@ export function unprovenText(
   { tried, since }: Extract<Delivery, { kind: "silent" }>,
   silence: Silence = "alone",
 ): string {
-  const text = `nothing shows that what is sent arrives: ${tried} round trips in a row had no answer`;
+  const silent = `${tried} round trips in a row had no answer`;
+  const text = `nothing shows that what is sent arrives: ${silent}`;
   const all = ", nor has any other path one: this is one cause, at this side or in between";
   return `${text}, the last one that had was at ${isoTime(since)}${silence === "all" ? all : ""}`;
 }

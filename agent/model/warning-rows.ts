@@ -174,6 +174,7 @@ const frameFaults = [
   "mtu",
 ] as const;
 const noTunnel = [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"] as const;
+const tunnelFaults = ["ike-down", "sa-missing", "tunnel-one-way", "tunnel-bgp-down"] as const;
 const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
@@ -249,8 +250,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "arrival-not-proven": warning(
     "Nothing shows any more that what we send arrives",
     steps,
-    [...noMka, ...frameFaults, ...noTunnel, "tunnel-one-way", "tunnel-bgp-down"],
-    traffic,
+    [...noMka, ...frameFaults, ...tunnelFaults],
   ),
   "arrival-not-visible": info("Sent, arrival not visible", steps, [], slow),
 

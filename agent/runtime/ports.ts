@@ -1,5 +1,5 @@
-// The ports of one device beside campaigns: round trips over its links, and repairs that cannot interrupt
-// a port.
+// The ports of one device beside campaigns: round trips over its links, and repairs that cannot
+// interrupt a port.
 
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

@@ -97,7 +97,7 @@ export class Fibre {
     this.changed();
   }
 
-  /** Loses the data frames of the a end behind the far end's port: they are sent, and never arrive. */
+  /** Loses the data frames of the a end behind the far end's port: they never arrive. */
   setSwallows(swallows: boolean): void {
     this.#swallows = swallows;
     this.changed();

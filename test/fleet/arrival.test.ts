@@ -54,7 +54,7 @@ const textOf = (bench: AgentBench, link: number): string | undefined =>
   bench.agent.status().groups[0]?.links[link]?.reasons[0]?.text;
 
 describe("what is sent is lost, and what is received is not", () => {
-  it("a link is degraded within the evidence window, and its sibling is not drained onto it", async () => {
+  it("a link is degraded in time, and its sibling is not drained onto it", async () => {
     const bench = await answering();
     bench.link("primary").fibre.setSwallows(true);
     await bench.run(95_000);
@@ -83,7 +83,7 @@ describe("what is sent is lost, and what is received is not", () => {
     expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
   });
 
-  it("a link whose far end never answered to this process says that nothing is visible", async () => {
+  it("a link that never answered this process says that nothing is visible", async () => {
     const bench = await answering();
     bench.link("primary").fibre.setSwallows(true);
     await bench.end();
@@ -93,7 +93,7 @@ describe("what is sent is lost, and what is received is not", () => {
     expect(bench.oracle.agentWrites).toBe(0);
   });
 
-  it("a tunnel whose gateway lost its inbound SA is degraded in time, and not repaired", async () => {
+  it("a tunnel whose gateway lost its inbound SA is degraded, and not repaired", async () => {
     const bench = await answering();
     const [tunnel] = [...bench.site.routers.values()].flatMap((router) => router.tunnels());
     tunnel?.loseSent();

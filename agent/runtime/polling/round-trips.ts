@@ -1,5 +1,5 @@
-// The round trips over each link and tunnel, with the settings that each was tried under and whether
-// its path was known to be open.
+// The round trips over each link and tunnel, with the settings that each was tried under and
+// whether its path was known to be open.
 
 import type { ProbeResult } from "#hal/device.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";

@@ -59,7 +59,7 @@ describe("the delivery over a tunnel", () => {
       silence,
     });
 
-  it("a tunnel whose round trips fell silent is degraded although the gateway's packets come", () => {
+  it("a tunnel without answers is degraded although the gateway's packets come", () => {
     const { verdict, reasons } = health(trips(silent));
     expect([verdict, codesOf({ reasons })]).toEqual(["degraded", ["arrival-not-proven"]]);
     const own = "packets of 203.0.113.1 reach edge-a by hub-1, and nothing shows that what is sent";

@@ -13,7 +13,8 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged
+      `not-looked-yet collecting-evidence arrival-not-visible tunnel-unbalanced not-configured
+       unmanaged
        key-age-soon campaign-waiting`,
     ],
     [
@@ -46,8 +47,9 @@ describe("a warning", () => {
     [30_000, "fallback-not-ready drift drain-not-in-force"],
     [
       60_000,
-      `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
-       commit-pending commit-unsaved vault-unreachable far-end-unreadable rights-unknown
+      `not-looked-yet collecting-evidence idle-unproven arrival-not-visible
+       tunnel-unbalanced commit-pending commit-unsaved vault-unreachable far-end-unreadable
+       rights-unknown
        campaign-waiting`,
     ],
   ])("exactly these warnings are reported after %i ms", (ms, codes) => {
@@ -99,6 +101,7 @@ describe("a warning", () => {
     [`${noPeer} suite-mismatch`, "stale-sak"],
     [`${noSession} stale-sak suite-mismatch`, "frames-not-valid"],
     [lost, "frames-one-way probe-unanswered"],
+    [`${lost} ike-down sa-missing tunnel-one-way tunnel-bgp-down`, "arrival-not-proven"],
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
     [`${unseen} ike-down sa-missing tunnel-interface`, "tunnel-one-way"],
     [

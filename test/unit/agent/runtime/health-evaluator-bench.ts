@@ -96,7 +96,7 @@ export interface Scene {
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
-  /** The paths whose round trips had no answer lately, as `group/link` or tunnel, after so many polls. */
+  /** The paths without an answer lately, as `group/link` or tunnel, after so many polls. */
   readonly silentPaths?: (poll: number) => readonly string[];
   /** The traffic of every link, or of the tunnel, is moved away. */
   readonly drained?: true | "tunnel";

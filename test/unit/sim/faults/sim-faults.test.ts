@@ -86,11 +86,7 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
       { port: link.port, prefix: "10.1.0.0/16" },
     ]);
   },
-  "sent-lost": (struck) => {
-    expect(struck.rose("txProtected")).toBeGreaterThan(100n);
-    expect(struck.rose("rxOk")).toBeGreaterThan(100n);
-    expect(truthOf(struck)).toMatchObject({ secured: true, carries: false });
-  },
+  "sent-lost": (struck) => expect(truthOf(struck)?.carries).toBe(false),
   mtu: (struck) => {
     expect(struck.rose("txTooLong")).toBeGreaterThan(100n);
     expect(struck.link.edge.session().controlledPort).toBe("secured");

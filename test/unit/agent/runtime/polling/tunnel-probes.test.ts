@@ -170,7 +170,7 @@ describe("a tunnel that backs nothing up", () => {
     return made;
   };
 
-  it("a tunnel with a BGP neighbour is tried twice within an evidence window, none without is", async () => {
+  it("a tunnel with a BGP neighbour is tried in each window, none without", async () => {
     const one = scene();
     for (let second = 0; second < 90; second += 5) {
       await settled(one.clock, one.proofs.turn(never));
