@@ -22,9 +22,7 @@ import { sightOf } from "#hal/conformance/canary.ts";
 import { effort } from "../../effort.ts";
 import { type LabFaultName, labFaults } from "../../lab/faults.ts";
 import { Lab, light, links } from "../../lab/lab.ts";
-import { WireWatch } from "../../lab/wire.ts";
 import { root } from "../host/programs.ts";
-import { forge, refusedIn } from "../mka/forger.ts";
 
 let folder = "";
 let lab: Lab;
@@ -56,7 +54,7 @@ const protectedAgain = (): Promise<true> =>
   });
 
 /** The faults that end soon; the long run has all of them. */
-const quick: readonly LabFaultName[] = ["peer-silent", "should-secure", "integrity-only"];
+const quick: readonly LabFaultName[] = ["peer-silent", "should-secure"];
 
 const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"] as const;
 
@@ -107,46 +105,6 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       await protectedAgain();
     },
   );
-
-  it("a far end without encryption is unprotected; 1,000 forged frames are not", async () => {
-    const { edge, far } = lab.pair;
-    const { strike, heal } = labFaults["integrity-only"];
-    using wire = new WireWatch(edge.network, "p1");
-    await strike(lab);
-    await until("readable frames", async () => (wire.readable > 0 ? true : undefined));
-    const looks: string[] = [];
-    for (let second = 0; second < 60; second += 1) {
-      await rest(1000);
-      const { verdict, reasons, confidentiality } = await lab.link("primary");
-      const codes = reasons.map(({ code }) => code).join(" ");
-      looks.push(`${verdict} ${confidentiality?.received ?? "-"} ${codes}`);
-    }
-    const { readable, sealed } = wire;
-    console.log(`${readable} of ${sealed} frames of the far end were readable; each second:`);
-    console.log(runs(looks).join("\n"));
-    expect(readable).toBeGreaterThan(10);
-    const last = looks.slice(-40);
-    expect(last.filter((look) => !look.startsWith("unprotected readable frames-readable"))).toEqual(
-      [],
-    );
-    expect(looks.filter((look) => look.startsWith("protected"))).toEqual([]);
-    await heal(lab);
-    await protectedAgain();
-    const before = refusedIn(edge.network, "p1");
-    forge({ network: edge.network, port: "p1" }, { network: far.network, port: "m1" }, 1000);
-    const after: string[] = [];
-    for (let second = 0; second < 30; second += 1) {
-      await rest(1000);
-      const { verdict, reasons } = await lab.link("primary");
-      after.push(`${verdict} ${reasons.map(({ code }) => code).join(" ")}`);
-    }
-    const refused = refusedIn(edge.network, "p1") - before;
-    console.log(`${refused} forged frames were refused; each second:\n${runs(after).join("\n")}`);
-    expect(refused).toBe(1000);
-    expect(after.filter((look) => look.includes("unprotected"))).toEqual([]);
-    expect(after.filter((look) => look.includes("frames-not-valid")).length).toBeGreaterThan(20);
-    await protectedAgain();
-  });
 
   it.each(effort([1000], [1000, 10_000]))(
     "a link that was down for %i ms is protected again",
@@ -237,15 +195,4 @@ function anotherBuild(home: string): string {
   const text = readFileSync(holder, "utf8");
   writeFileSync(holder, text.replace(`version: "${version}"`, 'version: "99.0.0"'));
   return build;
-}
-
-/** Joins equal neighbours: `3 x protected`. */
-function runs(looks: readonly string[]): readonly string[] {
-  const counted: { readonly look: string; count: number }[] = [];
-  for (const look of looks) {
-    const before = counted.at(-1);
-    if (before?.look === look) before.count += 1;
-    else counted.push({ look, count: 1 });
-  }
-  return counted.map(({ look, count }) => `  ${count} x ${look}`);
 }
