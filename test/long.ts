@@ -122,6 +122,8 @@ export const parts: readonly Part[] = [
       "agent/rotation/window",
       "agent/runtime/polling/vault-race",
       "hal/json",
+      "hal/key-lines",
+      "hal/sent-secrets",
     ]),
   ),
   long(

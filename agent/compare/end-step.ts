@@ -83,7 +83,7 @@ export function endStep(facts: EndFacts): EndStep {
     const text = "neither end has a key";
     return { kind: "nothing", text, next: `${forgets}linkseal enrol ${facts.link.group}` };
   }
-  const text = `${id}: no usable pair of the vault is at either end, so no key can be named for both`;
+  const text = `${id}: neither end has a usable pair of the vault: no key can be named for both`;
   return { kind: "refused", code: "gate.leftoverKey", text, next: "linkseal keys check" };
 }
 
@@ -123,7 +123,8 @@ function agreed(facts: EndFacts, ends: Ends, key: KeyRef): EndStep {
   const { link, accepted } = facts;
   const id = linkId(link);
   if (key.cakSecretId !== accepted?.cakSecretId) {
-    const text = `both ends have ${keyText(key)}, of which linkseal has no record: write to neither`;
+    const what = `both ends have ${keyText(key)}, of which linkseal has no record`;
+    const text = `${what}: write to neither`;
     return { kind: "nothing", text, next: `linkseal adopt ${id}` };
   }
   const gaps = farEndGaps(link, key, ends.peer).filter(({ leaf }) => leaf !== "adminState");
@@ -144,7 +145,8 @@ function farEndWrite(facts: EndFacts, ends: Ends, key: KeyRef, text: string): En
   const gaps = settingsGaps(link.settings, strongValue(ends.port.settings));
   const apart = gaps.find(({ leaf }) => leaf === "suite" || leaf === "includeSci");
   if (apart !== undefined) {
-    const why = `${apart.leaf} of the router is ${apart.observed}, and the config wants ${apart.wanted}`;
+    const { leaf, observed, wanted } = apart;
+    const why = `${leaf} of the router is ${observed}, and the config wants ${wanted}`;
     const next = "linkseal plan --accepted";
     return { kind: "refused", code: "gate.leftoverKey", text: `${linkId(link)}: ${why}`, next };
   }

@@ -259,7 +259,8 @@ export const nightChapters: readonly Chapter[] = [
     about: "links",
     intro:
       "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
-      "can read and change it. Only on a link that is dark, or drained beside a carrying sibling. " +
+      "can read and change it. " +
+      "Only on a link that is dark, or drained beside a carrying sibling. " +
       "The far end comes first: until the router follows, nothing leaves it in the clear. " +
       oneLink,
     steps: [

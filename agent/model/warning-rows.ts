@@ -247,11 +247,11 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "counter-missing": warning("A counter that proof needs is missing", steps, noSession),
   "collecting-evidence": info("Not watched for long enough yet", steps, [], slow),
   "idle-unproven": warning("No traffic and no probe to prove it", steps, [], slow),
-  "arrival-not-proven": warning(
-    "Nothing shows any more that what we send arrives",
-    steps,
-    [...noMka, ...frameFaults, ...tunnelFaults],
-  ),
+  "arrival-not-proven": warning("Nothing shows any more that what we send arrives", steps, [
+    ...noMka,
+    ...frameFaults,
+    ...tunnelFaults,
+  ]),
   "arrival-not-visible": info("Sent, arrival not visible", steps, [], slow),
 
   "tunnel-configured-but-absent": error("A configured tunnel is absent", tunnel, unseen, traffic),

@@ -20,11 +20,15 @@ export interface Alarm {
   readonly cause: SiblingCause;
 }
 
+/** The other link of a group, as its rows lean on it. */
 export interface Sibling {
+  /** Its name in the group. */
   readonly name: string;
+  /** Whether it may be leaned on. */
   readonly standing: Standing;
   /** Why it is not known to carry; undefined = it is. */
   readonly cause: SiblingCause | undefined;
+  /** What was last read of it. */
   readonly snapshot: LinkSnapshot;
 }
 

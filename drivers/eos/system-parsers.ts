@@ -89,7 +89,7 @@ export function readSessions(text: string): readonly ConfigSession[] | undefined
   return sessions.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** The time of a revert is in the row of a session whose timer runs, whatever its state is called. */
+/** A session whose timer runs has the time of the revert in its row, whatever its state is. */
 function stateOf(row: JsonRecord): ConfigSession["state"] | "nothing" | undefined {
   const word = textIn(row, "state") ?? "";
   const hasTimer = word !== "completed" && numberIn(row, "commitBy") !== undefined;

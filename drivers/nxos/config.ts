@@ -60,8 +60,10 @@ const ofBgp = /^(?:feature bgp|router bgp \S+)$/;
 /** The text of BGP ends with them: routes of other instances and of layer 2. */
 const besideBgp = /^(?:evpn|vrf context \S+)$/;
 /** Words of BGP itself: where one is outside of it, a line was broken. */
-const insideBgp =
-  /^(?:neighbor|template|inherit|remote-as|local-as|address-family|router-id)\b|^vrf (?!context )|^(?:no )?shutdown$|^route-map \S+ (?:in|out)$/;
+const bgpWords = "neighbor|template|inherit|remote-as|local-as|address-family|router-id";
+const insideBgp = new RegExp(
+  `^(?:${bgpWords})\\b|^vrf (?!context )|^(?:no )?shutdown$|^route-map \\S+ (?:in|out)$`,
+);
 const ofPolicy = /^macsec policy \S/;
 
 /** Returns the MACsec policies with all of their lines; undefined = they are not understood. */

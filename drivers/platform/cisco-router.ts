@@ -395,7 +395,7 @@ export class CiscoRouter<
     );
   }
 
-  /** Reads the whole configuration; `begins` returns when a new key begins, which needs the clock. */
+  /** Reads the whole configuration; `begins`: when a new key begins, which needs the clock. */
   async #configFor(query: Asks<N>) {
     const { askConfig, beginningAt } = this.#platform;
     const clock = await query.result("clock", readClock);

@@ -1,10 +1,20 @@
 // The configuration sessions of an Arista router, as its list shows them.
 
-import type { EosConfiguration } from "./eos-answers.ts";
+import type { Router } from "../router/router.ts";
+import type { ConfigSession } from "./eos-config.ts";
 import type { Json } from "./router-facts.ts";
 
+/** What the list shows of a router. */
+interface Listed {
+  readonly router: Pick<Router, "wall">;
+  readonly bootedAt: number;
+  readonly model: { readonly timer?: string };
+  readonly sessions: ReadonlyMap<string, Pick<ConfigSession, "name" | "state">>;
+  waiting(): { readonly name: string; readonly by: number } | undefined;
+}
+
 /** Newer releases call the session of a timer that runs by the word of one that is kept. */
-function sessionRows(emulator: EosConfiguration): readonly (readonly [string, string])[] {
+function sessionRows(emulator: Listed): readonly (readonly [string, string])[] {
   const waiting = emulator.waiting();
   const isInRow = emulator.model.timer === "inRow";
   const kept = isInRow ? "completed" : "committed";
@@ -17,7 +27,7 @@ function sessionRows(emulator: EosConfiguration): readonly (readonly [string, st
 }
 
 /** Returns the list as text, in the layout of cEOS 4.35.0F. */
-export function sessionTable(emulator: EosConfiguration): string {
+export function sessionTable(emulator: Listed): string {
   const waiting = emulator.waiting();
   const uptime = (emulator.router.wall() - emulator.bootedAt) / 1000;
   const left = Math.max(0, Math.floor((waiting?.by ?? 0) - uptime));
@@ -46,7 +56,7 @@ export function sessionTable(emulator: EosConfiguration): string {
 }
 
 /** Returns the list as JSON. */
-export function sessionsOf(emulator: EosConfiguration): Json {
+export function sessionsOf(emulator: Listed): Json {
   const waiting = emulator.waiting();
   const isInRow = emulator.model.timer === "inRow";
   const beside = waiting && {

@@ -154,14 +154,14 @@ function editors(open: readonly OpenEdit[]): string {
 function editorsInDetail(open: readonly OpenEdit[], wall: number): string {
   return open
     .map(({ id, line, user, since, client, isExclusive }, index) => {
-      const process = client === "CLI" ? "config" : "cfgmgr_trial_co";
+      const program = client === "CLI" ? "config" : "cfgmgr_trial_co";
       const left = (text: string): string => text.padEnd(37);
       return [
         "",
         `  ${index + 1}) Session: ${id}  ${dated(since)} `,
         `     ${left(`Line: ${line}`)}Lock: ${isExclusive ? "Reserved" : "None"}`,
         `     ${left(`User: ${user}`)}Client: ${client}`,
-        `     ${left(`Process: ${process}`)}PID: ${13_700 + index}`,
+        `     ${left(`Process: ${program}`)}PID: ${13_700 + index}`,
         `     ${left("Node:")}Elapsed Time: ${Math.floor((wall - since) / 1000)} sec.`,
       ].join("\n");
     })

@@ -7,7 +7,7 @@
 // POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
 // POST /devices/NAME/transactions/TOKEN/apply      {within: ms or "final"} gives {}
 // POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
-// POST /devices/NAME/recall            {token} gives {kind: "pending", preview}, or another kind alone
+// POST /devices/NAME/recall            {token} gives {kind: "pending", preview}, or another kind
 // POST /devices/NAME/probe             {port, count} gives {sent, answered}
 // POST /devices/NAME/route             {address} gives {port}, or {} if it is not known
 // POST /peers/observe                  {port, link} gives a PeerState

@@ -74,7 +74,7 @@ describe("routers that speak IOS XR", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("an agent that dies during a trial finds it again, waits for its timer, and rotates both links", {
+  it("an agent that dies during a trial finds it, waits for its timer, and rotates both links", {
     timeout: 240_000,
   }, async () => {
     const [[name, platform] = []] = platformsOf("iosxr");

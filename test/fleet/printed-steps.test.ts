@@ -52,7 +52,7 @@ interface Played {
   readonly faults: readonly string[];
 }
 
-/** A drain that a restored journal does not know is not given back; no step is the cause of that. */
+/** A drain that a restored journal does not know is not given back; no step causes that. */
 const unknownDrain = "stayed drained after its sibling was seen lost";
 
 async function play(prng: Prng, overlap: Overlap): Promise<Played> {

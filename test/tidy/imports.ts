@@ -160,6 +160,7 @@ const importTable: readonly TableRow[] = [
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
+  { edge: /^vitest\.config\.ts -> test\/patience\.ts$/, why: "how long a test may wait" },
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
   {

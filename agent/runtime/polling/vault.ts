@@ -114,8 +114,8 @@ export function pairedCkn(version: SecretVersion): Ckn | undefined {
 }
 
 /**
- * Returns the pair of a link's secrets whose CAK version names this CKN; undefined = no version that
- * may be used does, or several do.
+ * Returns the pair of a link's secrets whose CAK version names this CKN; undefined = no version
+ * that may be used does, or several do.
  * @throws LinksealError `vault.*`, always with effect "none".
  */
 export async function pairOf(

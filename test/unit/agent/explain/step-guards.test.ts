@@ -77,7 +77,7 @@ interface Step {
   readonly run?: readonly string[];
 }
 
-/** `linkseal drain` of the same step refuses unless the sibling carries, and the step says to wait. */
+/** `linkseal drain` of the same step refuses unless the sibling carries; the step says to wait. */
 function isDrained({ text, run = [] }: Step, writer: string): boolean {
   const drain = run.indexOf("linkseal.drain");
   const first = text.indexOf("only once that has succeeded");
@@ -101,8 +101,12 @@ function isInOrder(before: readonly Step[], writer: string, intro: string): bool
 }
 
 /** A sentence that asks a person to write an end of a link, without a verb that does it. */
-const asksToWrite =
-  /\b(?:must-secure on the router|end to must-secure|on the router, while|take (?:it|that key) off|at the far end|remove it on the router|reset it|MACsec on the end)/i;
+const writes = [
+  ...["must-secure on the router", "end to must-secure", "on the router, while"],
+  ...["take (?:it|that key) off", "at the far end", "remove it on the router", "reset it"],
+  "MACsec on the end",
+];
+const asksToWrite = new RegExp(`\\b(?:${writes.join("|")})`, "i");
 
 /** Its guard: the link is drained or dark, MKA works, or `ends` has said that no end uses it. */
 const guard =
@@ -126,7 +130,7 @@ describe("the steps that people follow", () => {
       steps.flatMap((step, index) =>
         (step.run ?? [])
           .filter(isWriter)
-          .filter((name) => !isRead(steps.slice(0, index), `${intro} ${step.text}`))
+          .filter(() => !isRead(steps.slice(0, index), `${intro} ${step.text}`))
           .filter((name) => !isInOrder(steps.slice(0, index), name, intro))
           .map((name) => `${title}: ${name}`),
       ),

@@ -271,7 +271,7 @@ describe("sessions", () => {
     ]);
   });
 
-  it("sessions of ours in another state, or a timer without its session, are not understood", () => {
+  it("sessions of ours in another state, or a timer without a session, are not understood", () => {
     for (const state of ["", "waiting", "constructor", 7, undefined]) {
       const ours = JSON.stringify({ sessions: { "linkseal-00ff": { state } } });
       expect(readSessions(ours)).toBeUndefined();

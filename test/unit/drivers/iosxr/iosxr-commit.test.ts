@@ -157,7 +157,7 @@ describe("a trial on a router with IOS XR", () => {
     expect(newest()).toBe("Rollback");
   });
 
-  it("the end of its session ends a trial at once if the router's question is answered", async () => {
+  it("the end of its session ends a trial at once if a router's question is answered", async () => {
     const { type, isThere, newest } = await begun();
     expect(await type("end")).toContain("the router will immediately rollback");
     await type("no");

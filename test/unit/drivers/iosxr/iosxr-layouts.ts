@@ -317,7 +317,8 @@ export const editorsOf = (...clients: readonly string[]): string =>
     .map((client, index) =>
       [
         "",
-        `  ${index + 1}) Session: 00001000-0000${5_000 + index}-00000000  Wed Nov 25 18:00:00 2026 `,
+        `  ${index + 1}) Session: 00001000-0000${5_000 + index}-00000000  ` +
+          "Wed Nov 25 18:00:00 2026 ",
         `     Line: vty${index}                           Lock: None`,
         `     User: linkseal                       Client: ${client}`,
         `     Process: ${client === "CLI" ? "config         " : "cfgmgr_trial_co"}             ` +
