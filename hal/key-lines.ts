@@ -54,8 +54,11 @@ const named = new RegExp(
   "gi",
 );
 /** EOS: the CKN, the way of writing and the key; elsewhere the way of writing and the key. */
-const numbered =
-  /\b(key\s+(?:[0-9A-Fa-f]{2,64}\s+)?(?:0|5|6|7|8a?)\s+)(?!\[withheld|[a-z]+-)[^\s"'<>;,]+/gi;
+const numbered = new RegExp(
+  String.raw`\b(key\s+(?:[0-9A-Fa-f]{2,64}\s+)?(?:0|5|6|7|8a?)\s+)` +
+    String.raw`(?!\[withheld|[a-z]+-|fallback\b)[^\s"'<>;,]+`,
+  "gi",
+);
 /** `$9$` of Junos, and hashes of passwords. */
 const marked = /\$\d{1,2}\$[^\s"'<>;,]+/g;
 /** Words in front of a CKN, which is a name. */
@@ -96,7 +99,18 @@ export function withoutKeys(text: string): string {
 
 const continued = /^\s*[0-9A-Za-z+/=]{4,}(?=\s|$)/;
 
+/** Names a version in a vault and is no key, whatever the name; a key of 64 digits is no version. */
+const vaultId =
+  /(https:\/\/[\w.-]{1,250}\/secrets\/(?![0-9a-f]{16})[\w-]{1,127}\/[0-9a-f]{32}(?!\w))/;
+
 function withoutKey(line: string): string {
+  return line
+    .split(vaultId)
+    .map((part, index) => (index % 2 === 1 ? part : withoutKeyIn(part)))
+    .join("");
+}
+
+function withoutKeyIn(line: string): string {
   const shown = line
     .replace(named, (_, before: string) => `${before}${withheldKey}`)
     .replace(numbered, (_, before: string) => `${before}${withheldKey}`)

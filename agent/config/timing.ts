@@ -12,6 +12,8 @@ const roundTripsMs = 30_000;
 /** The least evidence window without an accepted risk. */
 const staleAfterMs = 90_000;
 const pollsMissed = 3;
+/** The default, which a shorter evidence window of an accepted risk does not forbid. */
+const usualMs = 30_000;
 
 /**
  * The longest time in milliseconds for which a reading may support a verdict. The first observation
@@ -22,7 +24,8 @@ export function staleBoundMs({
   pollMs,
   evidenceMs,
 }: Pick<HealthSettings, "pollMs" | "evidenceMs">): number {
-  return Math.min(evidenceMs, Math.max(staleAfterMs, pollsMissed * pollMs));
+  const boundMs = Math.min(evidenceMs, Math.max(staleAfterMs, pollsMissed * pollMs));
+  return Math.max(boundMs, usualMs);
 }
 
 function* staleAfterBound({ health }: Config): Generator<Finding> {
@@ -67,8 +70,8 @@ export const timingRules: readonly Rule[] = [
   },
   {
     says:
-      "`health.staleAfter` exceeds neither `health.evidence` nor the longer of 90s and three " +
-      "times `health.poll`. A config that is in force with more is used under that bound.",
+      "`health.staleAfter` over 30s exceeds neither `health.evidence` nor the longer of 90s and " +
+      "three times `health.poll`. A config that is in force with more is used under that bound.",
     binds: "new",
     find: staleAfterBound,
   },

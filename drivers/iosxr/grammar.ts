@@ -15,5 +15,6 @@ export const grammar = `${ciscoWords}
   InPktsUnchecked InPktsDelayed InPktsLate InPktsOK InPktsInvalid InPktsNotValid InPktsNotUsingSA
   InPktsUnusedSA NextPN shut requested families instance generic scan secs stop routing RD main RIB
   failure discard Processed paths entry Known static distance candidate Descriptor Blocks
-  advertising protos from mininterval multiplier created
+  advertising protos from mininterval multiplier created Session Line Lock None Reserved User
+  Process PID Node Elapsed Time sec config commit confirm
 `;

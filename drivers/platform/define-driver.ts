@@ -271,7 +271,7 @@ class TransactionStore<S extends Session> {
     return isOwn && !this.#line.isHeld;
   }
 
-  /** Reads back that the commit waits: a device never shows the end of what it does not show now. */
+  /** Reads back that the commit waits: what a device does not show, it never shows the end of. */
   async #seen(session: S, note: string, ms: number, signal: AbortSignal): Promise<void> {
     const newest = await this.#newest(session, "unknown", signal);
     if (newest?.note === note && newest.isPending) return;

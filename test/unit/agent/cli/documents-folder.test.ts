@@ -19,7 +19,10 @@ const put = (name: string, content: string | Uint8Array): void =>
   writeFileSync(join(folder, name), content);
 const network = (name: string): string =>
   JSON.stringify(
-    resource("Microsoft.Network/virtualNetworks", name, { encryption: { enabled: true } }),
+    resource("Microsoft.Network/virtualNetworks", name, {
+      encryption: { enabled: true, enforcement: "AllowUnencrypted" },
+      virtualNetworkPeerings: [],
+    }),
   );
 const card = async () => judgeDocuments(await readDocuments(folder), "2026-11-28T00:00:00Z");
 

@@ -42,7 +42,7 @@ class HintBench {
       drivers: { sim: this.#driver(), linux: this.#driver() },
       peerPort: () => peer,
       intent: { number: 1, text: "", desired: wanted },
-      vault: {},
+      vault: { versions: async () => [] },
       memory: () => emptyMemory,
       write: async () => {},
       note: () => {},

@@ -280,8 +280,8 @@ describe("warnings", () => {
         .map((warning) => warning.next);
     expect(next({ port: drifted })).toEqual(["linkseal plan --accepted"]);
     expect(next({ peer: peerOn(keyOne, { sci: "off" }) })).toEqual([
-      "linkseal explain drift erd-demo/primary",
-      "linkseal explain drift erd-demo/secondary",
+      "linkseal ends erd-demo/primary",
+      "linkseal ends erd-demo/secondary",
     ]);
   });
 
