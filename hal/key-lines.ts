@@ -99,7 +99,7 @@ export function withoutKeys(text: string): string {
 
 const continued = /^\s*[0-9A-Za-z+/=]{4,}(?=\s|$)/;
 
-/** Names a version in a vault and is no key, whatever the name; a key of 64 digits is no version. */
+/** Names a version in a vault, which is no key; a key of 64 digits is no version. */
 const vaultId =
   /(https:\/\/[\w.-]{1,250}\/secrets\/(?![0-9a-f]{16})[\w-]{1,127}\/[0-9a-f]{32}(?!\w))/;
 

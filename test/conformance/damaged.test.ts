@@ -28,7 +28,6 @@ describe("a router whose answers are damaged", () => {
 
   it.each(tried)(
     "a router %s over SSH whose answers are damaged is never healthier than the truth",
-    { timeout: 3_600_000 },
     async (name) => {
       const platform = platforms[name];
       const scenes = scenesOf(platform);

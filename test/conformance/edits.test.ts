@@ -29,13 +29,12 @@ function kindsOf({ macsec, ipsec, drain }: Capabilities): readonly Kind[] {
 }
 
 /** Each change is made on a router of its own. */
-const slow = { timeout: 120_000 };
 
 /** Each line has a word of a command, and neither a key nor a control character. */
 const cliLine = /^(?=.*[a-z])[\x20-\x7e]+$/;
 
 describe("the list of edits", () => {
-  it.each(Object.entries(platforms))("is whole and well-formed: %s", slow, async (_, platform) => {
+  it.each(Object.entries(platforms))("is whole and well-formed: %s", async (_, platform) => {
     const about = { driver: platform.vendor, ...platform.named };
     const place = { vrf: undefined, engines: "one" } as const;
     const { offers: capabilities } = driverOf(platform.vendor);

@@ -69,7 +69,6 @@ const routers = {
 describe("an emulated router of Cisco", () => {
   it.each(Object.entries(routers))(
     "an emulated router with %s is read alike in each layout",
-    { timeout: 120_000 },
     async (name, routerOf) => {
       console.log(`layouts of ${name}: LINKSEAL_SEED=${seed}, ${count} layouts`);
       const prng = new Prng(`${seed}/${name}`);

@@ -140,8 +140,6 @@ async function opened(platform: Platform<CliEmulator>): Promise<Opened> {
   return { watched: new Watched(bench, read, sent), run, connect };
 }
 
-const slow = { timeout: 120_000 };
-
 /** A router that asks a question at each commit, also at the one that confirms another. */
 const asking: Platform<CliEmulator> = {
   ...platforms["8201-32FH 7.11.2"],

@@ -114,14 +114,12 @@ const protecting = allPlatforms.filter(
   (one): one is readonly [string, Platform<Any>] => one[1].less.macsec !== "none",
 );
 
-const slow = { timeout: 120_000 };
-
 describe.each(protecting)("the lines of a port: %s", (_, platform) => {
   beforeAll(async () => {
     await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   });
 
-  it("that the driver wrote are the driver's, and so they are after a rotation", slow, async () => {
+  it("that the driver wrote are the driver's, and so they are after a rotation", async () => {
     const { bench, key, run, compare } = await opened(platform);
     expect(await compare()).toEqual([]);
     const next = kit.freshKey(bench);
@@ -136,7 +134,7 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
     expect(await compare({ ckn: next.ckn })).toEqual([]);
   });
 
-  it("show a line that another writer added, and a setting that was changed", slow, async () => {
+  it("show a line that another writer added, and a setting that was changed", async () => {
     const { bench, emulator, compare } = await opened(platform);
     const [port] = bench.ports;
     const planted = plant(platform, emulator);
@@ -154,7 +152,7 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
     expect(spoilt?.missing).toEqual([expect.stringMatching(`${was}$`)]);
   });
 
-  it("show a key that is not the port's, and the key that is not there", slow, async () => {
+  it("show a key that is not the port's, and the key that is not there", async () => {
     const { bench, key, compare } = await opened(platform);
     const other = kit.freshKey(bench);
     const [found] = await compare({ ckn: other.ckn });
@@ -163,7 +161,7 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
     expect(text(found?.missing)).toContain(other.ckn);
   });
 
-  it("show a drain that is not wanted, and one that is wanted and not there", slow, async () => {
+  it("show a drain that is not wanted, and one that is wanted and not there", async () => {
     const { bench, run, compare } = await opened(platform);
     const [port] = bench.ports;
     for (const means of bench.device.capabilities.drain?.means ?? []) {
@@ -178,7 +176,7 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
     }
   });
 
-  it("show a port that is shut", slow, async () => {
+  it("show a port that is shut", async () => {
     const { bench, run, compare } = await opened(platform);
     const [port] = bench.ports;
     await run(kit.commit(bench, { kind: "port.shut", port }));
@@ -190,7 +188,7 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
 const nexus = protecting.filter(([, { vendor }]) => vendor === "nxos");
 
 describe.each(nexus)("the lines of a port of a switch: %s", (_, platform) => {
-  it("have the line that turns MACsec off for the whole switch", slow, async () => {
+  it("have the line that turns MACsec off for the whole switch", async () => {
     const { emulator, compare } = await opened(platform);
     if ("second" in emulator) throw new TypeError("it has no command line");
     emulator.current.push(block("macsec shutdown"));

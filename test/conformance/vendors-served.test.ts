@@ -59,7 +59,6 @@ describe("a vendor's router behind a real SSH server", () => {
 
   it.each(tried)(
     "a vendor's router behind a real SSH server passes every case: %s",
-    { timeout: 600_000 },
     async (name) => {
       const platform: Platform = platforms[name];
       // A real server takes its time: each case meets one of them, and all of them in the long run.

@@ -45,7 +45,6 @@ describe("a vendor's router", () => {
 
   it.each(allPlatforms)(
     "a vendor's emulated router passes every case: %s",
-    { timeout: 120_000 },
     async (name, platform) => {
       const verdicts = new Map<string, Verdict>();
       const sent: Command[] = [];

@@ -42,9 +42,7 @@ async function sizes({ agent, disk }: AgentBench): Promise<readonly number[]> {
 describe("an agent that rotates each day", () => {
   const days = effort(2, 365);
 
-  it(`rotates ${days} times in ${days} days, and keeps no more than it did in the first`, {
-    timeout: 3_600_000,
-  }, async () => {
+  it(`rotates ${days} times in ${days} days, and keeps no more than it did in the first`, async () => {
     const bench = await rotating();
     const largest: number[] = [];
     const created = new Set<number>();
@@ -88,9 +86,7 @@ describe("an agent that rotates each day", () => {
 describe("an agent whose link flaps every forty seconds", () => {
   const hours = effort(2, 14 * 24);
 
-  it(`keeps no more after ${hours} hours, and its evidence begins with the first`, {
-    timeout: 3_600_000,
-  }, async () => {
+  it(`keeps no more after ${hours} hours, and its evidence begins with the first`, async () => {
     const bench = await new AgentBench("clear", "flap").live();
     await bench.apply();
     await bench.reach("secondary done");

@@ -37,7 +37,6 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
 
   it.each(deaths)(
     "an agent killed %s a Disk or Dialer call ends as in the clean run",
-    { timeout: 600_000 },
     async (when) => {
       const wrong: string[] = [];
       for (const index of aroundPuts(clean.calls, new Prng(`${kind} ${when}`))) {

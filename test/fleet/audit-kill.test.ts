@@ -93,7 +93,6 @@ describe("an audit log killed at every call to the disk", async () => {
   const deaths: readonly Death[] = ["before", "during", "after"];
   it.each(deaths)(
     "an audit log killed %s any call reports no false second as protected",
-    { timeout: 300_000 },
     async (when) => {
       console.log(`${clean.calls} calls, each killed ${when}`);
       expect(clean.calls).toBeGreaterThan(20);

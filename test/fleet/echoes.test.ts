@@ -112,7 +112,6 @@ function echoing(platform: Platform, first: number, echoed: Echoed[]) {
 describe("a router that repeats a key at its commit", () => {
   it.each(vendors.flatMap((name) => [0, 2].map((first) => [name, first] as const)))(
     "nothing of the key is in log, events, status, journal or audit: %s, forms from %s on",
-    { timeout: 300_000 },
     async (name, first) => {
       // Loads the XML reader first, because virtual time does not wait for it.
       await readXml(new TextEncoder().encode("<a/>"), "nowhere");

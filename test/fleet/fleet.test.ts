@@ -77,7 +77,6 @@ const storms = asked === undefined ? numbered("storm", effort(3, 150)) : [asked]
 describe("a site in a storm", () => {
   it.each(storms)(
     "a fleet in a storm keeps every promise and comes to rest, seed %s",
-    { timeout: 120_000 },
     async (seed) => {
       const { violations, broken, rest, mended, kinds, deaths } = await storm(seed);
       const about = `seed ${seed}, ${deaths} deaths, faults ${kinds}`;

@@ -14,7 +14,6 @@ describe("routers that speak IOS XR", () => {
 
   it.each(platformsOf("iosxr"))(
     "the log has each commit under a label of its own and no comment of ours, %s",
-    { timeout: 120_000 },
     async (name, platform) => {
       const emulators: IosxrEmulator[] = [];
       const spoken = spokenBy({
@@ -45,9 +44,7 @@ describe("routers that speak IOS XR", () => {
     },
   );
 
-  it("a far end that needs six minutes, longer than the timer of a trial, keeps the staged key", {
-    timeout: 240_000,
-  }, async () => {
+  it("a far end that needs six minutes, longer than the timer of a trial, keeps the staged key", async () => {
     const slow = stormFaults.find(({ name }) => name === "far-slow");
     const [[name, platform] = []] = platformsOf("iosxr");
     if (slow === undefined || platform === undefined) throw new RangeError("no fault");
@@ -74,9 +71,7 @@ describe("routers that speak IOS XR", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("an agent that dies during a trial finds it, waits for its timer, and rotates both links", {
-    timeout: 240_000,
-  }, async () => {
+  it("an agent that dies during a trial finds it, waits for its timer, and rotates both links", async () => {
     const [[name, platform] = []] = platformsOf("iosxr");
     if (platform === undefined) throw new RangeError("no platform");
     const stage = new RouterStage(`iosxr trial ${name}`, spokenBy(platform));

@@ -119,26 +119,22 @@ describe("killed at Disk and Dialer calls of an apply and an enrolment", async (
     expect(clean).toMatchObject({ verdict: "protected", campaign: "done", complaints: [] });
   });
 
-  it.each(deaths)(
-    "an agent killed %s any call ends as in the clean run",
-    { timeout: 600_000 },
-    async (when) => {
-      const chosen = deadly(clean.calls, when, new Prng(`${seed} ${when}`));
-      const count = `${chosen.length} of ${clean.calls.length} calls`;
-      console.log(`seed ${seed}: ${count}, each killed ${when}`);
-      const wrong: string[] = [];
-      for (const index of chosen) {
-        const call = index + 1;
-        const ended = await new Stage(seed).run({ call, when });
-        const same =
-          ended.deaths === 1 &&
-          ended.verdict === "protected" &&
-          ended.campaign === "done" &&
-          ended.ends === clean.ends &&
-          ended.complaints.length === 0;
-        if (!same) wrong.push(`call ${call} (${ended.lastCall}): ${JSON.stringify(ended)}`);
-      }
-      expect(wrong).toEqual([]);
-    },
-  );
+  it.each(deaths)("an agent killed %s any call ends as in the clean run", async (when) => {
+    const chosen = deadly(clean.calls, when, new Prng(`${seed} ${when}`));
+    const count = `${chosen.length} of ${clean.calls.length} calls`;
+    console.log(`seed ${seed}: ${count}, each killed ${when}`);
+    const wrong: string[] = [];
+    for (const index of chosen) {
+      const call = index + 1;
+      const ended = await new Stage(seed).run({ call, when });
+      const same =
+        ended.deaths === 1 &&
+        ended.verdict === "protected" &&
+        ended.campaign === "done" &&
+        ended.ends === clean.ends &&
+        ended.complaints.length === 0;
+      if (!same) wrong.push(`call ${call} (${ended.lastCall}): ${JSON.stringify(ended)}`);
+    }
+    expect(wrong).toEqual([]);
+  });
 });

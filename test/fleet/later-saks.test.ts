@@ -52,7 +52,6 @@ async function play(seed: string, onDecision?: OnDecision): Promise<Played> {
 describe("hardware that fails at a later SAK of a new key", () => {
   it.each(seeds)(
     "faulty hardware is found before the old key goes, and sound hardware rotates, seed %s",
-    { timeout: 120_000 },
     async (seed) => {
       const { faulty, keepsOld, outcomes, violations } = await play(seed);
       expect(violations).toEqual([]);
@@ -68,7 +67,6 @@ describe("hardware that fails at a later SAK of a new key", () => {
 
   it.each(seeds.filter((seed) => faultyOf(seed) !== undefined))(
     "an agent without later SAKs takes the old key of faulty hardware away, seed %s",
-    { timeout: 120_000 },
     async (seed) => {
       const { keepsOld, outcomes } = await play(seed, withoutLaterSaks);
       expect([keepsOld, outcomes]).toEqual([false, ["rotated", "rotated"]]);

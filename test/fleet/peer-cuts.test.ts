@@ -98,7 +98,6 @@ describe.each(["first", "third"] as const)(
     // An agent on a third host has two such paths, and nothing else is different about the second.
     it.each(agentAt === "first" ? cuts : effort([], ["before", "after"] as const))(
       "a rotation whose path is cut at a frame ends, and repeats nothing, %s",
-      { timeout: effort(300_000, 7_200_000) },
       async (how) => {
         const { frames } = await rotated(agentAt);
         const isEach = agentAt === "first" && /^(?:before|during|after)$/.test(how);

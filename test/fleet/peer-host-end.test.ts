@@ -74,9 +74,7 @@ function table(rows: readonly (Ended & { readonly nth: number })[]): string {
 }
 
 describe("the agent's host ends in a rotation of a pair", () => {
-  it("the other host's link carries by itself after any step, and the rotation ends", {
-    timeout: effort(600_000, 7_200_000),
-  }, async () => {
+  it("the other host's link carries by itself after any step, and the rotation ends", async () => {
     const clean = await rotated();
     expect(clean).toMatchObject({ outcomes: "rotated, rotated", holds: 0, alone: undefined });
     const rows: (Ended & { readonly nth: number })[] = [];

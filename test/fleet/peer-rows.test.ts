@@ -41,7 +41,7 @@ async function untilRow(pair: HostPair, row: string): Promise<void> {
   expect(rowsOf(pair)).toContain(row);
 }
 
-describe("campaigns of a pair on two hosts", { timeout: 600_000 }, () => {
+describe("campaigns of a pair on two hosts", () => {
   it("an enrolment of both links ends, and then a change of their settings", async () => {
     const risks = (text: string): string =>
       text.replace(

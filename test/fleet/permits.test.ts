@@ -74,20 +74,16 @@ describe("a rotation beside a hostile hub", () => {
   let waits = 0;
   let deaths = 0;
 
-  it.each(seeds)(
-    "is a delay of the one without a hub, seed %s",
-    { timeout: 300_000 },
-    async (seed) => {
-      const run = drawn(seed);
-      const { found, isDone } = await judged(run);
-      if (isDone) ends += 1;
-      else waits += 1;
-      if (run.kill !== undefined) deaths += 1;
-      expect(found, JSON.stringify(run)).toEqual([]);
-      // An honest hub at last is enough, but for the time that a death may cost.
-      if (run.healMs !== undefined && run.kill === undefined) expect(isDone).toBe(true);
-    },
-  );
+  it.each(seeds)("is a delay of the one without a hub, seed %s", async (seed) => {
+    const run = drawn(seed);
+    const { found, isDone } = await judged(run);
+    if (isDone) ends += 1;
+    else waits += 1;
+    if (run.kill !== undefined) deaths += 1;
+    expect(found, JSON.stringify(run)).toEqual([]);
+    // An honest hub at last is enough, but for the time that a death may cost.
+    if (run.healMs !== undefined && run.kill === undefined) expect(isDone).toBe(true);
+  });
 
   it("some rotations end, some wait for ever, and some agents die", () => {
     console.log(`${seeds.length} storms: ${ends} ended, ${waits} waited, ${deaths} agents died`);

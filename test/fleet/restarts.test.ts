@@ -48,7 +48,7 @@ function seen(bench: AgentBench): Partial<MacsecSettings> {
 }
 
 describe(`${starts} starts`, () => {
-  it("starts over devices that match the intent write nothing", { timeout: 120_000 }, async () => {
+  it("starts over devices that match the intent write nothing", async () => {
     const bench = await adopted();
     bench.oracle.expectNoWrites("every device equals the intent");
     await startAgain(bench, starts);

@@ -30,7 +30,6 @@ describe("rotations under faults", () => {
 
   it.each(seeds)(
     "rotations under faults keep every promise and end well, seed %s",
-    { timeout: 120_000 },
     async (seed) => {
       const counters = await playRotations({ seed, rotations: 10 });
       sum = addRunCounters(sum, counters);
@@ -39,16 +38,14 @@ describe("rotations under faults", () => {
     },
   );
 
-  it("the same seed gives the same digest, and another seed another", {
-    timeout: 120_000,
-  }, async () => {
+  it("the same seed gives the same digest, and another seed another", async () => {
     const play = (seed: string) => playRotations({ seed, rotations: 3 });
     const [one, two, other] = [await play("same"), await play("same"), await play("other")];
     expect(two).toEqual(one);
     expect(other.digest).not.toBe(one.digest);
   });
 
-  it("runs of rotations leave no site in memory", { timeout: 120_000 }, async () => {
+  it("runs of rotations leave no site in memory", async () => {
     // Regression: requests that the agent of this seed still awaited at the end kept a whole site
     // in memory.
     await playRotations({ seed: "11-132", rotations: 10 });
@@ -108,22 +105,18 @@ describe("a seeded defect", () => {
     expect(seededDefects.length).toBeGreaterThanOrEqual(25);
   });
 
-  it.each(inRotations)(
-    "the seeded defect $name is found: it breaks $breaks",
-    { timeout: 600_000 },
-    async (defect) => {
-      const known = foundBy[defect.name] ?? "";
-      if (effort(0, 1) === 0) {
-        expect(await catches(defect, known)).toBe(defect.breaks);
-        return;
-      }
-      let found: string | undefined;
-      let tried = 0;
-      for (; tried < 200 && found !== defect.breaks; tried += 1) {
-        found = await catches(defect, `again-${tried}`);
-      }
-      console.log(`${defect.name}: found with seed ${tried} of 200`);
-      expect(found).toBe(defect.breaks);
-    },
-  );
+  it.each(inRotations)("the seeded defect $name is found: it breaks $breaks", async (defect) => {
+    const known = foundBy[defect.name] ?? "";
+    if (effort(0, 1) === 0) {
+      expect(await catches(defect, known)).toBe(defect.breaks);
+      return;
+    }
+    let found: string | undefined;
+    let tried = 0;
+    for (; tried < 200 && found !== defect.breaks; tried += 1) {
+      found = await catches(defect, `again-${tried}`);
+    }
+    console.log(`${defect.name}: found with seed ${tried} of 200`);
+    expect(found).toBe(defect.breaks);
+  });
 });

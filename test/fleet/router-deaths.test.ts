@@ -106,7 +106,6 @@ function endsOf({ effects, calls }: Ended, { vendor }: Platform): readonly End[]
 describe("an agent that dies beside routers", () => {
   it.each(tried)(
     "an agent killed at any message, record or effect reaches the same end, $name, turn $earlier",
-    { timeout: effort(600_000, 7_200_000) },
     async ({ platform, earlier }) => {
       const clean = await rotated(platform, earlier, undefined);
       expect(clean).toMatchObject({ died: false, complaints: [] });

@@ -106,7 +106,6 @@ class Scene {
 describe("status, links, page, metrics and report", () => {
   it.each(faults)(
     "all surfaces say the same and what is true, after every event, while %s strikes",
-    { timeout: 120_000 },
     async (name) => {
       const scene = await new Scene(`surfaces ${name}`).begin();
       await scene.strike(name);
@@ -134,7 +133,6 @@ function lying(agent: AgentView): AgentView {
 describe("an agent that says protected to one surface alone", () => {
   it.each(["status", "links", "page", "metrics"] as const)(
     "an agent that calls a link that is down protected in %s alone is caught",
-    { timeout: 120_000 },
     async (liar) => {
       const scene = await new Scene(`liar ${liar}`).begin();
       const { agent } = scene.run;

@@ -95,7 +95,6 @@ describe("a key that the agent gives to the gateway", () => {
   const deaths: readonly Death[] = ["before", "during", "after"];
   it.each(deaths)(
     "an agent killed %s a Disk or Dialer call changes the key as in the clean run",
-    { timeout: 600_000 },
     async (when) => {
       const calls = await cleanRun();
       const wrong: string[] = [];
@@ -171,7 +170,6 @@ const seeds = effort(3, 200);
 describe("keys that change under faults, with an agent that is killed", () => {
   it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(
     "a key under faults ends in use at both ends, seed %s",
-    { timeout: 120_000 },
     async (seed) => {
       const prng = new Prng(seed);
       const stage = new GatewayStage(seed, 2);

@@ -64,7 +64,6 @@ describe.each([
   const deaths: readonly Death[] = ["before", "during", "after"];
   it.each(deaths)(
     "an agent killed %s a Disk or Dialer call changes the key of both tunnels",
-    { timeout: 900_000 },
     async (when) => {
       const calls = await clean(connection);
       const begins = (call: string) => call.startsWith("GET /vault/secrets/hub-1-psk/versions");

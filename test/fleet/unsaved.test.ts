@@ -77,7 +77,6 @@ describe("an agent that is killed between a commit and its end", () => {
   // brought back the old key. Its routes were never exchanged.
   it.each(tried)(
     "its successor completes it where $before was next, and a boot keeps it: $vendor",
-    { timeout: effort(600_000, 3_600_000) },
     async ({ platform, ends, rewrites }) => {
       const clean = await rotated(await settledStage(platform, rewrites), ends, 0);
       expect(clean).toBeGreaterThan(1);

@@ -23,27 +23,23 @@ describe("the native addon under sanitizers", () => {
     const headers = headersOf(join(dirname(process.execPath), ".."));
     const defines = ["-DLINKSEAL_TEST_BUILD", ...sanitizers];
     compileAddon({ root, compiler: "gcc", headers, defines, file });
-  }, 60_000);
+  });
 
-  it.each(["a", "b", "c"])(
-    "random calls leave its memory whole, series %s",
-    { timeout: 600_000 },
-    async (series) => {
-      const library = execFileSync("gcc", ["-print-file-name=libasan.so"], { encoding: "utf8" });
-      // Node itself leaves memory at its end.
-      const env = ["env", `LD_PRELOAD=${library.trim()}`, "ASAN_OPTIONS=detect_leaks=0"];
-      const script = join(import.meta.dirname, "addon-calls.ts");
-      const words = [script, file, `${seed} ${series}`, String(calls)];
-      const { status, stdout, stderr } = await run(
-        [...env, process.execPath, "--no-warnings", ...words],
-        "",
-      );
-      expect([status, stderr], stdout).toEqual([0, ""]);
-      const [first = "", last = ""] = stdout.trim().split("\n");
-      console.log(`addon, ${first}: ${last}`);
-      const { returned, refused, ...rest } = JSON.parse(last);
-      expect(rest).toEqual({ calls, functions: 17, left: 0 });
-      expect(Math.min(returned, refused)).toBeGreaterThan(calls / 10);
-    },
-  );
+  it.each(["a", "b", "c"])("random calls leave its memory whole, series %s", async (series) => {
+    const library = execFileSync("gcc", ["-print-file-name=libasan.so"], { encoding: "utf8" });
+    // Node itself leaves memory at its end.
+    const env = ["env", `LD_PRELOAD=${library.trim()}`, "ASAN_OPTIONS=detect_leaks=0"];
+    const script = join(import.meta.dirname, "addon-calls.ts");
+    const words = [script, file, `${seed} ${series}`, String(calls)];
+    const { status, stdout, stderr } = await run(
+      [...env, process.execPath, "--no-warnings", ...words],
+      "",
+    );
+    expect([status, stderr], stdout).toEqual([0, ""]);
+    const [first = "", last = ""] = stdout.trim().split("\n");
+    console.log(`addon, ${first}: ${last}`);
+    const { returned, refused, ...rest } = JSON.parse(last);
+    expect(rest).toEqual({ calls, functions: 17, left: 0 });
+    expect(Math.min(returned, refused)).toBeGreaterThan(calls / 10);
+  });
 });

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const called = lines.map((line) => JSON.parse(line) as Row);
   if (client.child.exitCode !== 0) throw new Error(`the clients ended early: ${client.output}`);
   rows = await typed(called);
-}, 600_000);
+});
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const preamble = (called: readonly Row[]): readonly string[] => {

@@ -72,7 +72,6 @@ const tried = [
 describe("a proxy of paramiko that damages answers", () => {
   it.each(tried)(
     "%s behind a proxy of paramiko that damages answers is never healthier than the truth: %s",
-    { timeout: 3_600_000 },
     async (name, scene) => {
       console.log(`LINKSEAL_SEED=${seed}`);
       const platform: Platform = platforms[name];

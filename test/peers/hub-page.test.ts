@@ -99,7 +99,7 @@ describe("a hub's page over Debian's nats-server", () => {
       void engine.run(end.signal);
       sites.set(site, engine);
     }
-  }, 60_000);
+  });
   afterAll(async () => {
     end.abort();
     await stage[Symbol.asyncDispose]();
@@ -167,7 +167,7 @@ describe("a hub's page over Debian's nats-server", () => {
       child.kill("SIGTERM");
       expect(await ended).toEqual([0, null]);
     }
-  }, 180_000);
+  });
 });
 
 /** The view of many sites: some wrong, one silent, one whose log was cut, and two waves. */
@@ -266,7 +266,7 @@ describe("the page of 300 sites", () => {
     const wave = page.locator(".campaign", { hasText: "winter" });
     expect(await wave.textContent()).toContain("cork got worse while it was watched");
     expect(browser.complaints).toEqual([]);
-  }, 120_000);
+  });
 
   it("on a phone nothing is cut off", async () => {
     await using browser = await Browser.open({ ...phone, colorScheme: "dark" });
@@ -274,19 +274,15 @@ describe("the page of 300 sites", () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await page.setViewportSize({ width: 390, height: 600 });
     await shoot(page, "hub-page-phone");
-  }, 120_000);
+  });
 
   it.each<readonly [string, BrowserContextOptions]>([
     ["light", { ...wide, colorScheme: "light" }],
     ["dark", { ...wide, colorScheme: "dark" }],
     ["light on a phone", { ...phone, colorScheme: "light" }],
     ["dark on a phone", { ...phone, colorScheme: "dark" }],
-  ])(
-    "the page passes an accessibility check in %s",
-    async (_name, options) => {
-      await using browser = await Browser.open(options);
-      expect(await faultsOf(await opened(browser))).toEqual([]);
-    },
-    120_000,
-  );
+  ])("the page passes an accessibility check in %s", async (_name, options) => {
+    await using browser = await Browser.open(options);
+    expect(await faultsOf(await opened(browser))).toEqual([]);
+  });
 });

@@ -57,7 +57,7 @@ describe("the page of 200 links", () => {
   beforeAll(async () => {
     browser = await Browser.open(wide);
     page = await opened(browser);
-  }, 120_000);
+  });
   afterAll(() => browser[Symbol.asyncDispose]());
 
   it("the first wrong link is seen without scrolling, and the page is not long", async () => {
@@ -123,7 +123,6 @@ describe("the page of 200 links", () => {
       await using other = await Browser.open({ ...screen, colorScheme });
       expect(await faultsOf(await opened(other, fragment))).toEqual([]);
     },
-    120_000,
   );
 });
 
@@ -144,7 +143,7 @@ it("a tap on a phone opens the detail as a drawer, which Escape closes", async (
   const focused = await page.evaluate(() => document.activeElement?.textContent);
   expect([focused, new URL(page.url()).hash]).toEqual([down, "#/"]);
   expect(browser.complaints).toEqual([]);
-}, 120_000);
+});
 
 it("a rotation shows what it waits for, until when, and what comes after that", async () => {
   const primary = "erd-dub/primary";
@@ -172,4 +171,4 @@ it("a rotation shows what it waits for, until when, and what comes after that", 
   await expect.poll(() => page.locator(".badge.down.planned").count()).toBeGreaterThan(2);
   expect(await page.locator(".badge.down:not(.planned)").count()).toBe(0);
   expect(await page.locator(".sentence").textContent()).toContain("out of service as planned");
-}, 120_000);
+});

@@ -142,7 +142,7 @@ beforeAll(async () => {
   other = await NatsStage.start();
   site = new Started();
   while (!(await site.status()).includes('"site":"demo"')) await rest(200);
-}, 120_000);
+});
 afterAll(async () => {
   await site[Symbol.asyncDispose]();
   await other[Symbol.asyncDispose]();
@@ -173,7 +173,7 @@ async function connect(stage: NatsStage, login: Partial<Login>): Promise<void> {
   await site.run("apply", file, "--yes");
 }
 
-describe("what a site's operator reads", { timeout: 180_000 }, () => {
+describe("what a site's operator reads", () => {
   it.each(causes)("$cause", async ({ edit = (text) => text, login, text, next }) => {
     await using stage = await NatsStage.start((config) => edit(demo(config)));
     const before = lines().length;
@@ -190,7 +190,7 @@ describe("what a site's operator reads", { timeout: 180_000 }, () => {
   });
 });
 
-describe("what an operator of the hub reads", { timeout: 180_000 }, () => {
+describe("what an operator of the hub reads", () => {
   it("a server without JetStream, or an account without it, is named by each command", async () => {
     const off = causes.filter(({ cause }) => cause.endsWith("without JetStream"));
     expect(off).toHaveLength(2);

@@ -75,7 +75,7 @@ describe("the page of npm start", () => {
     site = new Started("--speed", "40");
     browser = await Browser.open();
     page = await entered(browser, site);
-  }, 90_000);
+  });
   afterAll(async () => {
     await browser[Symbol.asyncDispose]();
     await site[Symbol.asyncDispose]();
@@ -338,7 +338,6 @@ describe("the fault list of npm start, on the page", () => {
       await isShown(await entered(browser, site), name);
       expect(browser.complaints).toEqual([]);
     },
-    90_000,
   );
 
   it("the page shows each later fault in turn, and its end", async () => {
@@ -353,5 +352,5 @@ describe("the fault list of npm start, on the page", () => {
       await rest(200);
     }
     expect(browser.complaints).toEqual([]);
-  }, 240_000);
+  });
 });

@@ -70,7 +70,7 @@ beforeAll(async () => {
   writeFileSync(file, config.replace(`  cloud: sim\n  vault: ${address}\n`, text));
   const applied = await run("apply", file, "--yes");
   if (applied.exit !== 0) throw new Error(`not applied: ${applied.output}`);
-}, 120_000);
+});
 afterAll(async () => {
   agent.child.kill("SIGKILL");
   await agent.ended;
@@ -141,7 +141,7 @@ const rights = (): readonly (readonly [action: string, scope: string])[] => [
   [`${network}/expressRoutePorts/read`, port],
 ];
 
-describe("an agent whose rights are taken away one at a time", { timeout: 200_000 }, () => {
+describe("an agent whose rights are taken away one at a time", () => {
   it("before the campaign each missing right is named, and nothing is drained", async () => {
     for (const [index, [action, scope]] of rights().entries()) {
       // The rights of each scope are read by a request of its own: the next one is missing

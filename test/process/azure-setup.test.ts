@@ -16,7 +16,7 @@ let config = "";
 beforeAll(async () => {
   await stage.begin();
   config = stage.config();
-}, 120_000);
+});
 afterAll(() => stage.end());
 
 async function check(): Promise<{ readonly exit: number; readonly wrong: readonly string[] }> {
@@ -51,11 +51,11 @@ describe("azure setup beside a simulated Azure", () => {
     }
     const { output } = await stage.run("azure", "setup", config);
     for (const action of role.Actions) expect(output).toContain(action);
-  }, 120_000);
+  });
 
   it("a tenant that has everything is found to have it, with no accepted config", async () => {
     expect(await check()).toEqual({ exit: 0, wrong: [] });
-  }, 60_000);
+  });
 
   it("a right that is taken away is missing, and is there again", async () => {
     const strike = (...more: readonly string[]) =>
@@ -70,7 +70,7 @@ describe("azure setup beside a simulated Azure", () => {
     expect(output).toContain('next: give the agent the role "linkseal far end"');
     expect((await strike("--heal")).exit).toBe(0);
     expect(await check()).toEqual({ exit: 0, wrong: [] });
-  }, 120_000);
+  });
 
   it("a vault without a firewall is missing it, and an unreadable one is unknown", async () => {
     const row = "The vault's firewall denies by default and lets trusted services pass";
@@ -81,7 +81,7 @@ describe("azure setup beside a simulated Azure", () => {
     expect([exit, wrong.filter((each) => each.startsWith("missing"))]).toEqual([0, []]);
     expect(wrong).toContain(`unknown: ${row}`);
     await pose("vaultSettings", "good");
-  }, 120_000);
+  });
 
   it("a broken config, an absent one and a format of the check are refused", async () => {
     const broken = join(stage.folder, "broken.yaml");
@@ -94,5 +94,5 @@ describe("azure setup beside a simulated Azure", () => {
     expect([format.exit, format.output]).toEqual([2, expect.stringContaining("no --format")]);
     const absent = await stage.run("azure", "setup", `${config}.absent`);
     expect(absent.exit).toBe(2);
-  }, 60_000);
+  });
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   if (why !== undefined) return console.log(why);
   island = await Island.open();
   settings = island.settings;
-}, 60_000);
+});
 afterAll(async () => {
   if (why === undefined) await island[Symbol.asyncDispose]();
 });
@@ -239,7 +239,7 @@ describe("an agent's process with an Arc identity in its config", () => {
     expect(libraryChunks().filter((name) => news.loaded.some((url) => url.endsWith(name)))).toEqual(
       expect.arrayContaining([expect.any(String)]),
     );
-  }, 60_000);
+  });
 });
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-credentials-"));

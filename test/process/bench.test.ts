@@ -11,7 +11,7 @@ const runner = join(import.meta.dirname, "../../bench/run.ts");
 const empty = mkdtempSync(join(tmpdir(), "linkseal-bench-"));
 afterAll(() => rmSync(empty, { recursive: true }));
 
-describe("npm run bench on a fresh clone", { timeout: 60_000 }, () => {
+describe("npm run bench on a fresh clone", () => {
   it.each([
     ["metrics", "prometheus-node-exporter"],
     ["netlink", "qemu-system-x86_64"],

@@ -13,7 +13,7 @@ function ran(...words: readonly string[]) {
 
 const names = /^names: (.+)$/m.exec(ran().stderr)?.[1]?.split(", ") ?? [];
 
-describe("the shortest form of the benches", { timeout: 300_000 }, () => {
+describe("the shortest form of the benches", () => {
   it("the list of benches names them", () => {
     expect(names).toContain("netlink");
   });

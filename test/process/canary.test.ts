@@ -163,7 +163,7 @@ describe("all output of real processes", () => {
     const { canaries } = await stage.account();
     await show.watched(() => play(show, canaries));
     account = await stage.account();
-  }, 120_000);
+  });
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
   });

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await until(async () => (await stage.status()).groups.length > 0);
   await stage.admin("/v1/adopt", { target: "erd-demo" });
   await until(async () => (await stage.status()).verdict === "protected");
-}, 180_000);
+});
 afterAll(async () => {
   if (threads === undefined) delete process.env["UV_THREADPOOL_SIZE"];
   else process.env["UV_THREADPOOL_SIZE"] = threads;

@@ -38,7 +38,6 @@ it.each([
   ["replace", "intent/1", "EIO"],
 ] as const)(
   "after %s to %s failed with %s at its folder, the next one syncs the folder",
-  { timeout: 120_000 },
   async (verb, name, errno) => {
     const disk = await FsDisk.open(folder);
     const refusal = { code: "journal.full" };

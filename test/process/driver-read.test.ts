@@ -178,7 +178,6 @@ describe("linkseal driver check --read-only", () => {
 
   it.each(["eos", "iosxe", "iosxr", "junos", "junos-srx", "nxos"])(
     "a simulated router behind SSH is understood, and its bundle is read again: %s",
-    { timeout: 240_000 },
     async (platform) => {
       const words = ["sim", "router", "--platform", platform, "--start", "protected"];
       const sim = new Program(

@@ -10,9 +10,7 @@ import { flood, floodStage, link, refusalsIn, reportedChanges } from "./flood.ts
 const refusals = effort(100_000, 300_000);
 const changes = 20;
 
-it("20 of 20 changes among 100,000 refusals are in the signed report with their user", {
-  timeout: 1_800_000,
-}, async () => {
+it("20 of 20 changes among 100,000 refusals are in the signed report with their user", async () => {
   const [stage, program] = await floodStage("evidence flood");
   await using _stage = stage;
   const { sent, statuses, memory } = await flood([stage, program], refusals, changes);

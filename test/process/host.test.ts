@@ -48,11 +48,11 @@ const portId =
   "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/demo/providers/" +
   "Microsoft.Network/expressRoutePorts/erd-demo";
 
-describe("init", { timeout: 60_000 }, () => {
+describe("init", () => {
   beforeAll(async () => {
     mkdirSync(join(folder, "state"), { mode: 0o700 });
     await start("serves", "sim", "serve", "--socket", socket, "--seed", "init");
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const program of programs) program.child.kill("SIGKILL");
     await Promise.all(programs.map((program) => program.ended));
@@ -103,7 +103,7 @@ describe("init", { timeout: 60_000 }, () => {
   });
 });
 
-describe("doctor --bundle", { timeout: 120_000 }, () => {
+describe("doctor --bundle", () => {
   it("a support bundle contains no key and no name of the site", async () => {
     await using stage = await Stage.open({
       ...{ seed: "bundle", start: "clear" },

@@ -162,31 +162,27 @@ describe("a hostile router", () => {
   });
 
   // Each mostly waits for the time after which the driver gives up.
-  it.concurrent.each(tried)(
-    "a hostile router costs little: %s",
-    { timeout: 1_800_000 },
-    async (attack) => {
-      const driver = driverOf(attack);
-      const orderFor = (name: string): CostOrder => {
-        const { port, hostKey } = served.get(name) ?? { port: 0, hostKey: "" };
-        return { driver, port, hostKey, looks };
-      };
-      const orders = [orderFor(attack), orderFor(quiet)] as const;
-      const tryOnce = async (): Promise<{ begun: number; ended: number }> => {
-        const cost = await costOf("hostile-cost.ts", orders);
-        expect(cost.ends).toHaveLength(looks);
-        expect(excess(attack, cost)).toEqual([]);
-        expect(amiss(attack, cost.ends)).toEqual([]);
-        const begun = (await counts.of(servers))[attack] ?? 0;
-        return { begun, ended: cost.ends.filter((end) => !isLate(end)).length };
-      };
-      // A look that never got as far as the attack costs nothing; on a busy computer all may end
-      // before it, and are repeated.
-      let tries = await tryOnce();
-      while (tries.begun === 0 && tries.ended === 0) tries = await tryOnce();
-      expect(tries.begun).toBeGreaterThanOrEqual(Math.max(1, tries.ended));
-    },
-  );
+  it.concurrent.each(tried)("a hostile router costs little: %s", async (attack) => {
+    const driver = driverOf(attack);
+    const orderFor = (name: string): CostOrder => {
+      const { port, hostKey } = served.get(name) ?? { port: 0, hostKey: "" };
+      return { driver, port, hostKey, looks };
+    };
+    const orders = [orderFor(attack), orderFor(quiet)] as const;
+    const tryOnce = async (): Promise<{ begun: number; ended: number }> => {
+      const cost = await costOf("hostile-cost.ts", orders);
+      expect(cost.ends).toHaveLength(looks);
+      expect(excess(attack, cost)).toEqual([]);
+      expect(amiss(attack, cost.ends)).toEqual([]);
+      const begun = (await counts.of(servers))[attack] ?? 0;
+      return { begun, ended: cost.ends.filter((end) => !isLate(end)).length };
+    };
+    // A look that never got as far as the attack costs nothing; on a busy computer all may end
+    // before it, and are repeated.
+    let tries = await tryOnce();
+    while (tries.begun === 0 && tries.ended === 0) tries = await tryOnce();
+    expect(tries.begun).toBeGreaterThanOrEqual(Math.max(1, tries.ended));
+  });
 });
 
 describe("a hostile service, or a hostile client of a socket", () => {
@@ -210,7 +206,6 @@ describe("a hostile service, or a hostile client of a socket", () => {
 
   it.concurrent.for(tried)(
     "a hostile service or client costs little: %s",
-    { timeout: 600_000 },
     async (attack, context) => {
       if (attack.startsWith("page: ") && findAddon() === undefined) {
         cannotRun(context, "there is no native addon, which limits what Node reads at once");

@@ -77,9 +77,6 @@ function peakMb(pid: number): number {
 describe("an agent beside hostile routers", () => {
   it.each(sites)(
     "an agent beside twenty routers of each hostile kind goes on, site $number",
-    {
-      timeout: 1_800_000,
-    },
     async ({ kinds }) => {
       const order = JSON.stringify({ attacks: kinds });
       const servers: ChildProcess = fork(join(import.meta.dirname, "hostile-router.ts"), [order], {

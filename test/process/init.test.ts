@@ -131,7 +131,7 @@ const secondHalf = [
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("init at a terminal", { timeout: 240_000 }, () => {
+describe("init at a terminal", () => {
   it("ten mistakes and a Ctrl-C lose no answer, without a router and without Azure", async ({
     skip,
   }) => {

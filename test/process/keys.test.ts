@@ -144,7 +144,7 @@ beforeAll(async () => {
     ...["--tenant", cloud["AZURE_TENANT_ID"] ?? "", "--client", cloud["AZURE_CLIENT_ID"] ?? ""],
   ];
   fakeCli();
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const child of children) {
@@ -193,7 +193,7 @@ describe("keys in a real vault", () => {
     const healthy = await run("doctor");
     expect([healthy.exit, healthy.err]).toEqual([0, ""]);
     expect(healthy.out).not.toMatch(/^(error|warning)/m);
-  }, 90_000);
+  });
 
   it("keys are made and paired with the token of the Azure CLI, and rotated to", async () => {
     const cli = ["--file", config, "--credential", "azureCli"];
@@ -211,7 +211,7 @@ describe("keys in a real vault", () => {
     const wrong = ["--cak", ids[1] ?? "", "--ckn", "0".repeat(32)];
     const refused = await run("keys", "pair", `${group}/primary`, ...wrong, ...cli);
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
-  }, 60_000);
+  });
 
   it("keys are made by an operator who signs in with a device code", async () => {
     const tenant = ["--tenant", cloud["AZURE_TENANT_ID"] ?? ""];
@@ -221,7 +221,7 @@ describe("keys in a real vault", () => {
     expect(made.err).toMatch(
       /^To sign in, open the page https:\/\/localhost:\d+\/device and enter/,
     );
-  }, 60_000);
+  });
 
   it("doctor reads the keys with the operator's own rights as well", async () => {
     const words = ["--file", config, "--credential", "azureCli"];
@@ -233,7 +233,7 @@ describe("keys in a real vault", () => {
     expect([refused.exit, refused.out]).toEqual([4, expect.stringContaining("as you see it")]);
     expect(refused.out).toContain("next:  az login");
     fakeCli();
-  }, 60_000);
+  });
 
   it("keys need a credential, and one that other users cannot read", async () => {
     const none = await run("keys", "generate", group, "--file", config);
@@ -247,7 +247,7 @@ describe("keys in a real vault", () => {
       expect.stringContaining("other users may access it"),
     ]);
     expect(open.err).not.toContain("PRIVATE");
-  }, 60_000);
+  });
 });
 
 describe("the output about keys", () => {
@@ -283,11 +283,11 @@ describe("Microsoft's libraries", () => {
     expect([exit, reported.exits.length]).toEqual([0, readVerbs.length]);
     expect(reported.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
     expect(reported.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
-  }, 60_000);
+  });
 
   it("a verb with a credential loads Microsoft's libraries", async () => {
     const line = ["keys", "check", "--file", config, ...certificate];
     const { err } = await ended(start(loaded, JSON.stringify([line])));
     expect(err).toMatch(/"@azure\/identity".*"@azure\/keyvault-secrets"|"@azure\/keyvault/);
-  }, 60_000);
+  });
 });

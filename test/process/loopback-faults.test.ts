@@ -46,7 +46,7 @@ const chosen = blows
   .slice(0, effort(1, blows.length))
   .map(({ blow }) => blow);
 
-describe("a real agent beside junos and iosxr", { timeout: 1_200_000 }, () => {
+describe("a real agent beside junos and iosxr", () => {
   it.concurrent.each(chosen)(
     "a rotation breaks no promise and ends when $fault strikes the $on in $at",
     async ({ fault, at, on, lastsMs }) => {

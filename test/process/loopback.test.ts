@@ -50,7 +50,7 @@ const pairs: readonly (readonly Platform[])[] = effort(
   ],
 );
 
-describe.each(pairs)("a real agent beside %s and %s", { timeout: 10_800_000 }, (...platforms) => {
+describe.each(pairs)("a real agent beside %s and %s", (...platforms) => {
   it("a rotation changes both links, and ends the same after a kill at any point", async () => {
     const clean = await run(platforms, undefined);
     expect(clean).toMatchObject({ deaths: 0, outcome: "done: rotated, rotated", violations: [] });

@@ -88,7 +88,7 @@ describe("an emergency re-key", () => {
     if (applied.exit !== 0) throw new Error(applied.err);
     await until("an adoption", async () => (await run("adopt", group)).exit === 0);
     await until("protection", async () => (await verdictIn(home)) === "protected");
-  }, 120_000);
+  });
 
   /** Types a command line of the card, or one that a command of the card printed. */
   async function type(line: string): Promise<Ended> {
@@ -141,7 +141,7 @@ describe("an emergency re-key", () => {
     expect(transcript.filter((line) => line.includes("rotation proceed"))).toHaveLength(2);
     expect(transcript.filter((line) => line.includes("far-ahead"))).toHaveLength(2);
     console.info(transcript.join("\n"));
-  }, 120_000);
+  });
 
   it("a link shows both ends, counters and ages; an explanation has its names", async () => {
     const { out, exit } = await run("links", `${group}/primary`);
@@ -155,7 +155,7 @@ describe("an emergency re-key", () => {
       0,
       expect.stringContaining(`linkseal enrol ${group}`),
     ]);
-  }, 60_000);
+  });
 });
 
 describe("the card without an agent", () => {
@@ -190,7 +190,7 @@ describe("the card without an agent", () => {
       expect.stringContaining("linkseal enrol erd-demo"),
       expect.stringContaining(`No agent answers: the names are from config 1 in ${folder}`),
     ]);
-  }, 60_000);
+  });
 
   it("an agent that is busy is not asked again: the state folder has the config", async () => {
     const folder = fresh("busy-");
@@ -212,7 +212,7 @@ describe("the card without an agent", () => {
     } finally {
       agent.close();
     }
-  }, 60_000);
+  });
 
   it("a damaged config in the state folder ends in a sentence", async () => {
     const folder = fresh("damaged-");
@@ -221,5 +221,5 @@ describe("the card without an agent", () => {
     writeFileSync(join(folder, "state/intent/0001.yaml"), "version: 1\n");
     const { exit, err } = await runIn(folder, "night");
     expect([exit === 0, err]).toEqual([false, expect.stringContaining("journal.corrupt")]);
-  }, 60_000);
+  });
 });

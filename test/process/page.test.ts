@@ -51,7 +51,7 @@ describe("the page of a real agent", () => {
     const agent = await stage.live();
     log = () => agent.bytes.toString();
     place = { port: await freePort() };
-  }, 60_000);
+  });
   afterAll(async () => {
     viewer?.socket.terminate();
     await stage[Symbol.asyncDispose]();
@@ -111,7 +111,7 @@ describe("the page of a real agent", () => {
     // The link was in the clear before it was protected.
     expect(day.states).toMatch(/^[-upo]*o/);
     expect(day.samples.length).toBeGreaterThan(0);
-  }, 90_000);
+  });
 
   it("the page contains no key, and the log no code", async () => {
     const emissions = new Emissions();
@@ -192,4 +192,4 @@ it("a page is served at a free port where only the bundle is installed", async (
   rmSync(place, { recursive: true });
   expect(site.status).toBe(200);
   expect(site.port).not.toBe(usualPort);
-}, 90_000);
+});

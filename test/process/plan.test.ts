@@ -54,7 +54,7 @@ function edited(edit: (text: string) => string): string {
 beforeAll(async () => {
   site = start("sim", "site", "--start", "protected", "--speed", "50");
   await until("an agent", async () => (await verdictIn(home)) !== undefined);
-}, 60_000);
+});
 
 afterAll(async () => {
   if (site.exitCode === null) {
@@ -65,7 +65,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-describe("plans at the command line", { timeout: 120_000 }, () => {
+describe("plans at the command line", () => {
   it("without a file and without a config in force, the next step is init", async () => {
     const plan = await run("plan");
     expect([plan.exit, plan.err]).toEqual([2, expect.stringContaining("next: linkseal init")]);

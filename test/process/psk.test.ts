@@ -65,7 +65,7 @@ beforeAll(async () => {
   const applied = await run("apply", file, "--yes");
   if (applied.exit !== 0) throw new Error(`not applied: ${applied.output}`);
   await until(async () => site.tunnelTruth()[0]?.up === true && (await psk()).secretId !== null);
-}, 120_000);
+});
 afterAll(async () => {
   agent.child.kill("SIGKILL");
   await agent.ended;
@@ -112,7 +112,7 @@ function putKey(psk: string): string {
 
 const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secretId === id;
 
-describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 }, () => {
+describe("an agent that sends a gateway its key over TLS", () => {
   it("psk sends a key on request, and shows the progress", async () => {
     // The agent reads the vault by itself every six seconds, so on a busy computer it can be first.
     let id = putKey(psks[0]);

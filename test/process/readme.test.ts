@@ -150,12 +150,12 @@ it("each command of README is tried here or elsewhere, and no other", () => {
   expect([...new Set(tried)].sort()).toEqual(commandLines(readme).toSorted());
 });
 
-describe("beside a site that is protected", { timeout: patienceMs }, () => {
+describe("beside a site that is protected", () => {
   let site: Program;
   beforeAll(async () => {
     site = await begun(first.type("linkseal sim site --speed 200"), "page at ");
     await allProtected(first);
-  }, patienceMs);
+  });
 
   it.each(beside)("beside a protected site, %s ends with %i", async (line, status) => {
     const { child, output } = await first.run(line);
@@ -186,7 +186,7 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
   });
 });
 
-describe("a site whose links were protected by hand", { timeout: patienceMs }, () => {
+describe("a site whose links were protected by hand", () => {
   it("a site protected by hand is adopted with the commands of README", async () => {
     const site = await begun(adopting.type("npm start -- --start protected"), "page at ");
     const folder = /^state and log in (.*)$/m.exec(site.output)?.[1] ?? "";
@@ -207,7 +207,7 @@ describe("a site whose links were protected by hand", { timeout: patienceMs }, (
   });
 });
 
-describe("an agent in a process of its own", { timeout: patienceMs }, () => {
+describe("an agent in a process of its own", () => {
   it("an agent in its own process protects the site that runs beside it", async () => {
     const serve = apart.type("linkseal sim serve --socket /tmp/site.sock --speed 20");
     await begun(serve, "serves");
@@ -225,7 +225,7 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
   });
 });
 
-describe("commands that run alone", { timeout: patienceMs }, () => {
+describe("commands that run alone", () => {
   it("npm start -s -- --once --speed max ends with 0 once all is protected", async () => {
     const { child, output } = await alone.run("npm start -s -- --once --speed max");
     expect([child.exitCode, output]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);

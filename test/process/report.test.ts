@@ -50,7 +50,7 @@ beforeAll(async () => {
     const made = await run("report", `--${form}`, "--out", at(`report.${form}`));
     if (made.exit !== 0 || made.output !== "") throw new Error(made.output);
   }
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const program of programs) program.child.kill("SIGKILL");
@@ -150,7 +150,7 @@ describe("heads of a report", () => {
       if (made.exit !== 0) continue;
       heads = (JSON.parse(readFileSync(at("headed.json"), "utf8")) as SignedReport).chain.heads;
     }
-  }, 120_000);
+  });
 
   const headed = () => {
     const { about, chain } = JSON.parse(readFileSync(at("headed.json"), "utf8")) as SignedReport;

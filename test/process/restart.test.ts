@@ -17,9 +17,7 @@ async function firstVerdict(stage: Stage, program: Program): Promise<Status["ver
 }
 
 describe("a restart of the real agent", () => {
-  it("a restart over devices that match the intent writes nothing", {
-    timeout: effort(600_000, 7_200_000),
-  }, async () => {
+  it("a restart over devices that match the intent writes nothing", async () => {
     const setting = { seed: "restart", start: "protected", speed: 100, fate: undefined } as const;
     await using stage = await Stage.open(setting);
     let program = await stage.live();

@@ -63,7 +63,7 @@ beforeAll(async () => {
   if (applied.exit !== 0) throw new Error(applied.err);
   await until("an adoption", async () => (await run("adopt", group)).exit === 0);
   await until("protection", async () => (await verdictIn(home)) === "protected");
-}, 60_000);
+});
 
 afterAll(async () => {
   if (site.exitCode === null) {
@@ -98,7 +98,7 @@ describe("doctor", () => {
     );
     await run("sim", "fault", "far-end-changed", "--heal");
     await until("silence", async () => (await run("doctor")).exit === 0);
-  }, 60_000);
+  });
 });
 
 describe("rotate", () => {
@@ -152,7 +152,7 @@ describe("rotate", () => {
     const states = shown.output.campaigns[0]?.steps.map(({ link, state }) => `${link} ${state}`);
     expect(states).toContain("secondary retiring");
     expect(states?.at(-1)).toBe("secondary done");
-  }, 60_000);
+  });
 
   it("rotate is refused while a link is drained by hand, and status names the user", async () => {
     await run("keys", "generate", `${group}/secondary`);
@@ -166,7 +166,7 @@ describe("rotate", () => {
     expect((await run("undrain", `${group}/primary`)).exit).toBe(0);
     await until("the traffic", async () => (await run("rotate", group, "--dry-run")).exit === 3);
     expect((await run("rotation", "resume")).exit).toBe(6);
-  }, 60_000);
+  });
 
   it("a rotation with a manual far end waits for the verb, and then for the operator", async () => {
     const link = `${group}/secondary`;
@@ -200,7 +200,7 @@ describe("rotate", () => {
     await run("sim", "fault", "far-ahead", "--link", link);
     await shows("the link is protected by its new key alone");
     expect((await run("rotation", "show", group)).out).toContain("so far: secondary rotated");
-  }, 60_000);
+  });
 
   it("the rotations broke no promise of the site", async () => {
     const ended = once(site, "close");

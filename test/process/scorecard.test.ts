@@ -87,7 +87,7 @@ beforeAll(async () => {
     const { verdict, warnings } = await stage.view<Status>("/v1/status");
     return campaigns[0]?.state === "done" && verdict === "protected" && warnings.length === 0;
   });
-}, 240_000);
+});
 afterAll(() => stage.end());
 afterEach(async () => {
   for (const [aspect] of parts) if (stage.cloud.child.exitCode === null) await pose(aspect, "good");
@@ -131,7 +131,7 @@ describe("a scorecard", () => {
     expect(verdicts(await card())).toEqual(allGood());
   });
 
-  it("a scorecard fails a row whose link is seen to be wrong", { timeout: 120_000 }, async () => {
+  it("a scorecard fails a row whose link is seen to be wrong", async () => {
     const fault = ["sim", "fault", "should-secure", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
     await stage.until("a bad link", async () => {
@@ -152,9 +152,7 @@ describe("a scorecard", () => {
     });
   });
 
-  it("a row is not verifiable, and never good, once the far end cannot be read", {
-    timeout: 120_000,
-  }, async () => {
+  it("a row is not verifiable, and never good, once the far end cannot be read", async () => {
     const fault = ["sim", "fault", "far-unreadable", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
     // A card queries the whole cloud, so only the status is polled until the far end's data is old.

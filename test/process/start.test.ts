@@ -237,5 +237,5 @@ describe("sim serve", () => {
     const seen = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
     expect(seen).toMatchObject({ seed: "1", violations: [] });
     expect(seen["agentWrites"]).toBeGreaterThanOrEqual(12);
-  }, 90_000);
+  });
 });

@@ -106,7 +106,7 @@ describe("a real agent", () => {
     await rest(1_500);
     quiet = [events.length - (then[0] ?? 0), metrics.length - (then[1] ?? 0)];
     output = agent.bytes.toString();
-  }, 240_000);
+  });
 
   afterAll(async () => {
     if (before === undefined) delete process.env["NODE_EXTRA_CA_CERTS"];

@@ -80,7 +80,7 @@ async function expectRotated(stage: Stage): Promise<void> {
   expect(sightOf(keys, [...outputs, ...filesIn(stage.state)])).toBeUndefined();
 }
 
-describe(`an upgrade from ${firstVersion}`, { timeout: 1_200_000 }, () => {
+describe(`an upgrade from ${firstVersion}`, () => {
   const why = whyNoFirstVersion();
   let command = "";
   beforeAll(() => {

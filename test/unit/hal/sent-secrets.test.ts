@@ -48,9 +48,7 @@ const psk = (prng: Prng): Uint8Array =>
 const pskLetters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-._"];
 
 describe("text of a session in which a secret was sent", () => {
-  it("no form of a CAK survives, whatever is around it, and all else does", {
-    timeout: 3_600_000,
-  }, () => {
+  it("no form of a CAK survives, whatever is around it, and all else does", () => {
     console.log(`echoes: LINKSEAL_SEED=${seed}, ${runs} texts`);
     const prng = new Prng(seed);
     for (let run = 0; run < runs; run += 1) {
@@ -73,7 +71,7 @@ describe("text of a session in which a secret was sent", () => {
     }
   });
 
-  it("no form of a PSK survives, whatever is around it", { timeout: 3_600_000 }, () => {
+  it("no form of a PSK survives, whatever is around it", () => {
     const prng = new Prng(seed);
     for (let run = 0; run < runs; run += 1) {
       const key = psk(prng);

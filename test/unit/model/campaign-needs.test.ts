@@ -139,7 +139,6 @@ describe("every guard", () => {
 
   it.each(needed.map((each) => [nameOf(each), each] as const))(
     "%s: a machine without this guard is caught",
-    { timeout: 300_000 },
     (name, each) => {
       const { broken, states } = noticed(each, noticedIn[name] ?? [keychain, 1]);
       console.log(`${name}: ${[...broken.keys()][0] ?? "unnoticed"} after ${states} states`);
@@ -147,9 +146,7 @@ describe("every guard", () => {
     },
   );
 
-  it("the whole machine is not caught by the searches that catch a lack of a guard", {
-    timeout: 600_000,
-  }, () => {
+  it("the whole machine is not caught by the searches that catch a lack of a guard", () => {
     const far = needed.flatMap((each): readonly (readonly [NamedGuard, Where])[] => {
       const where = noticedIn[nameOf(each)];
       return where !== undefined && where[1] > 2 ? [[each, where]] : [];
@@ -165,22 +162,16 @@ describe("every guard", () => {
     }
   });
 
-  it.each(Object.keys(harmless))(
-    "%s: a machine without this guard breaks no promise",
-    { timeout: 600_000 },
-    (name) => {
-      const each = every.find((one) => nameOf(one) === name);
-      if (each === undefined) throw new RangeError(name);
-      const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
-      const machine = { ...realMachine, guards: without(each) };
-      const { broken } = explore(configNamed(shutFirst), limits, machine);
-      expect(Object.fromEntries(broken)).toEqual({});
-    },
-  );
+  it.each(Object.keys(harmless))("%s: a machine without this guard breaks no promise", (name) => {
+    const each = every.find((one) => nameOf(one) === name);
+    if (each === undefined) throw new RangeError(name);
+    const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
+    const machine = { ...realMachine, guards: without(each) };
+    const { broken } = explore(configNamed(shutFirst), limits, machine);
+    expect(Object.fromEntries(broken)).toEqual({});
+  });
 
-  it("a guard listed as implied by the rows changes no decision", {
-    timeout: 1_200_000,
-  }, () => {
+  it("a guard listed as implied by the rows changes no decision", () => {
     expect(
       Object.keys(impliedByRows).filter((name) => !every.some((e) => nameOf(e) === name)),
     ).toEqual([]);
@@ -429,7 +420,7 @@ const unreached: Readonly<Record<string, string>> = {
 const twice = ["rotate, keychain, manual, afterProof", shutFirst, "change, half fits old"];
 
 describe("every row", () => {
-  it("every row is taken somewhere, or has a reason why not", { timeout: 1_200_000 }, () => {
+  it("every row is taken somewhere, or has a reason why not", () => {
     const limits = { faults: 2, words: 1, links: 1 } as const;
     const taken = new Set([
       ...configs.flatMap((config) => [...explored(config).rows]),

@@ -34,46 +34,38 @@ function unusedStates({ overlap, promotes, farEnd, kind }: Config): readonly str
 const residual: string[] = [];
 
 describe("the machine in a world where every fault may happen", () => {
-  it.each(configs)(
-    "the machine breaks no promise and always ends: $name",
-    { timeout: 1_200_000 },
-    (config) => {
-      const {
-        states,
-        turns,
-        broken,
-        reached,
-        residual: named,
-      } = explore(config, {
-        faults: faultsIn(config),
-        words,
-        links: 1,
-      });
-      const found = `${states} states, ${turns} turns, ${named} residual cases`;
-      console.log(
-        `${config.name}: ${found}; ${faultsIn(config)} faults, ${words} words of the operator`,
-      );
-      expect(Object.fromEntries(broken)).toEqual({});
-      if (named > 0) residual.push(config.name);
-      const unused = unusedStates(config);
-      expect(
-        campaignStates.filter((state) => !reached.has(state) && !unused.includes(state)),
-      ).toEqual([]);
-    },
-  );
+  it.each(configs)("the machine breaks no promise and always ends: $name", (config) => {
+    const {
+      states,
+      turns,
+      broken,
+      reached,
+      residual: named,
+    } = explore(config, {
+      faults: faultsIn(config),
+      words,
+      links: 1,
+    });
+    const found = `${states} states, ${turns} turns, ${named} residual cases`;
+    console.log(
+      `${config.name}: ${found}; ${faultsIn(config)} faults, ${words} words of the operator`,
+    );
+    expect(Object.fromEntries(broken)).toEqual({});
+    if (named > 0) residual.push(config.name);
+    const unused = unusedStates(config);
+    expect(
+      campaignStates.filter((state) => !reached.has(state) && !unused.includes(state)),
+    ).toEqual([]);
+  });
 
   it("a staged key can be lost to its timer only where a key is staged", () => {
     const staged = configs.filter(({ overlap }) => overlap !== "breakBeforeMake");
     expect(residual).toEqual(staged.map(({ name }) => name));
   });
 
-  it.each(configs)(
-    "the machine hands over to the second link: $name",
-    { timeout: 1_200_000 },
-    (config) => {
-      const { states, broken } = explore(config, { faults: effort(1, 2), words, links: 2 });
-      console.log(`${config.name}, two links: ${states} states, ${effort(1, 2)} faults`);
-      expect(Object.fromEntries(broken)).toEqual({});
-    },
-  );
+  it.each(configs)("the machine hands over to the second link: $name", (config) => {
+    const { states, broken } = explore(config, { faults: effort(1, 2), words, links: 2 });
+    console.log(`${config.name}, two links: ${states} states, ${effort(1, 2)} faults`);
+    expect(Object.fromEntries(broken)).toEqual({});
+  });
 });

@@ -46,7 +46,6 @@ describe("the agent's host ends, and the sibling with it", () => {
 
   it.each(those("begin", "begins, drains").filter(isMeant))(
     "traffic returns by itself without the risk: $name",
-    { timeout: 1_200_000 },
     (config) => {
       const { states, turns, broken, rows } = explore(config, limits);
       console.log(`${config.name}: ${states} states, ${turns} turns, ${rows.size} rows`);
@@ -56,7 +55,6 @@ describe("the agent's host ends, and the sibling with it", () => {
 
   it.each(those("wait", "begins, drains"))(
     "without the guard the link could stay dark: $name",
-    { timeout: 1_200_000 },
     (config) => {
       const { broken } = explore(config, early);
       // A change of the router alone fits the far end before and after: it is refused all the same.
@@ -67,7 +65,6 @@ describe("the agent's host ends, and the sibling with it", () => {
 
   it.each(those("begin", "begins").filter(isMeant))(
     "a machine that asks for the risk at the beginning alone is caught: $name",
-    { timeout: 1_200_000 },
     (config) => {
       expect(explore(config, early).broken.has(lost)).toBe(true);
     },

@@ -98,9 +98,7 @@ describe("a request of the admin socket", () => {
 });
 
 describe(`any request (LINKSEAL_SEED=${seed})`, () => {
-  it("any request with any value in any place is answered, and the agent lives", {
-    timeout: 120_000,
-  }, async () => {
+  it("any request with any value in any place is answered, and the agent lives", async () => {
     let asked = 0;
     for (const name of names) {
       for (const member of [...membersOf(name), "odd"]) {
@@ -117,9 +115,7 @@ describe(`any request (LINKSEAL_SEED=${seed})`, () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("any request of any text is answered, and the agent lives", {
-    timeout: 3_600_000,
-  }, async () => {
+  it("any request of any text is answered, and the agent lives", async () => {
     const runs = effort(3_000, 200_000);
     console.log(`hostile requests: LINKSEAL_SEED=${seed}, ${runs} of them`);
     const prng = new Prng(seed);

@@ -379,9 +379,7 @@ describe("hostile text", () => {
 
   const mutations = effort(500, 20_000);
 
-  it(`${mutations} mutations are accepted or refused, never thrown (seed ${seed})`, {
-    timeout: effort(120_000, 600_000),
-  }, () => {
+  it(`${mutations} mutations are accepted or refused, never thrown (seed ${seed})`, () => {
     const seen = { ok: 0, refused: 0 };
     const silent: string[] = [];
     let slowestMs = 0;
@@ -412,7 +410,7 @@ describe("hostile text", () => {
     ["block scalars", "- |\n".repeat(59_000)],
     ["a long line", `a: ${"b ".repeat(490_000)}`],
     ["devices", `devices: [${"1,".repeat(140_000)}]`],
-  ])("a file full of %s takes bounded time", { timeout: 300_000 }, (_name, text) => {
+  ])("a file full of %s takes bounded time", (_name, text) => {
     const tookMs = processorMs(() => {
       expect(parseConfig(text, "big.yaml").kind).toBe("refused");
     });

@@ -145,7 +145,6 @@ describe("a verification", () => {
     ["html", effort(5, 1)],
   ] as const)(
     "a verification finds a changed octet of a %s file, tried at one in %i",
-    { timeout: 300_000 },
     (form, step) => {
       const file = octets(form === "json" ? reportFile(sealed) : htmlOf(sealed));
       const key = keyOf(signer());

@@ -190,9 +190,7 @@ describe("a record of a hostile hub", () => {
     }
   });
 
-  it("octets that were changed at random never throw, and never make a record larger", {
-    timeout: 3_600_000,
-  }, () => {
+  it("octets that were changed at random never throw, and never make a record larger", () => {
     const seed = "records-fuzz";
     console.log(`seed ${seed}`);
     const prng = new Prng(seed);

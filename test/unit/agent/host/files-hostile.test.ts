@@ -127,9 +127,7 @@ describe("the state folder of an agent", () => {
     },
   );
 
-  it(`with any damage starts or says why not (LINKSEAL_SEED=${seed})`, {
-    timeout: 7_200_000,
-  }, async () => {
+  it(`with any damage starts or says why not (LINKSEAL_SEED=${seed})`, async () => {
     const runs = effort(150, 4_000);
     console.log(`damaged state files: LINKSEAL_SEED=${seed}, ${runs} starts`);
     const prng = new Prng(seed);
@@ -192,7 +190,7 @@ describe(`the state of linkseal-net (LINKSEAL_SEED=${seed})`, () => {
     [backings, (bytes) => readExemptPrefixes(holding(bytes), log)],
   ];
 
-  it("is read, or counts as none, whatever is in it", { timeout: 3_600_000 }, async () => {
+  it("is read, or counts as none, whatever is in it", async () => {
     const runs = effort(2_000, 200_000);
     console.log(`damaged files of linkseal-net: LINKSEAL_SEED=${seed}, ${runs} reads`);
     const prng = new Prng(seed);
@@ -229,7 +227,7 @@ describe(`what an MKA process leaves to the next (LINKSEAL_SEED=${seed})`, () =>
   const whole = Uint8Array.from(octets.flatMap((part) => [...plain(part)]));
   const textEnd = 4 + new DataView(whole.buffer).getUint32(0);
 
-  it("is read or is malformed, whatever is in it", { timeout: 3_600_000 }, () => {
+  it("is read or is malformed, whatever is in it", () => {
     const runs = effort(2_000, 200_000);
     console.log(`damaged MKA memory: LINKSEAL_SEED=${seed}, ${runs} reads`);
     expect(readMemory(Uint8Array.from(whole), 0 as WallTime).snapshot?.actors).toHaveLength(1);

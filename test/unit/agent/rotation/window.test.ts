@@ -444,9 +444,7 @@ describe("against the clock's reading in every minute", () => {
   }
 
   const runs = effort(300, 20_000);
-  it(`${runs} drawn windows open as the clock shows (seed window-N)`, {
-    timeout: effort(30_000, 3_600_000),
-  }, () => {
+  it(`${runs} drawn windows open as the clock shows (seed window-N)`, () => {
     const seen = { open: 0, closed: 0, turned: 0 };
     for (let run = 0; run < runs; run += 1) {
       const { windows, freezes, wall } = drawn(new Prng(`window-${run}`));

@@ -170,5 +170,5 @@ describe("reports of one log", () => {
       ),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });

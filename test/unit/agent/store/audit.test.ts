@@ -251,9 +251,7 @@ describe("a damaged log", () => {
     expect((await bench.line()).at(-2)).toMatch(/^800s-\d+s protected$/);
   });
 
-  it("a changed byte anywhere in the audit log only makes time unknown", {
-    timeout: 60_000,
-  }, async () => {
+  it("a changed byte anywhere in the audit log only makes time unknown", async () => {
     const bench = await reported();
     const bytes = await segment(bench);
     const before = await protectedOf(bench);
@@ -381,9 +379,7 @@ describe("the ring of segments", () => {
 });
 
 describe("any history of verdicts, deaths and cut writes", () => {
-  it("no history of verdicts, kills and cut writes reports unprotected time as protected", {
-    timeout: 120_000,
-  }, async () => {
+  it("no history of verdicts, kills and cut writes reports unprotected time as protected", async () => {
     const step = fc.record({
       what: fc.constantFrom("good", "cut", "stale", "kill", "lie", "full", "gone"),
       seconds: fc.integer({ min: 5, max: 400 }),

@@ -155,7 +155,7 @@ const runs = effort(5_000, 1_000_000);
 const seed = process.env["LINKSEAL_SEED"] ?? "vici";
 
 describe(`hostile VICI (LINKSEAL_SEED=${seed})`, () => {
-  it(`of ${runs} changed packets none does more than be refused`, { timeout: 600_000 }, () => {
+  it(`of ${runs} changed packets none does more than be refused`, () => {
     const prng = new Prng(seed);
     const good = [sas, { success: "yes" }, { a: ["x", "y"], b: { c: { d: "e" } } }].flatMap(
       (message) => [
@@ -180,7 +180,7 @@ describe(`hostile VICI (LINKSEAL_SEED=${seed})`, () => {
     expect(Math.min(ends.taken, ends.refused)).toBeGreaterThan(runs / 20);
   });
 
-  it("a hostile packet only ever ends the client's connection", { timeout: 600_000 }, async () => {
+  it("a hostile packet only ever ends the client's connection", async () => {
     const prng = new Prng(`${seed}-client`);
     const good = bytesOf(writePacket(packets.response, undefined, writeMessage(sas)));
     for (let run = 0; run < effort(2_000, 50_000); run += 1) {

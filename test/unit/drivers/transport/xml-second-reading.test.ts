@@ -142,9 +142,7 @@ function broken(prng: Prng, whole: string): string {
 }
 
 describe("a second reading of XML", () => {
-  it("a second reading of any document finds the same as the first", {
-    timeout: 3_600_000,
-  }, async () => {
+  it("a second reading of any document finds the same as the first", async () => {
     console.log(`XML: LINKSEAL_SEED=${seed}, ${runs} documents`);
     const prng = new Prng(seed);
     const counts = { both: 0, neither: 0 };

@@ -18,7 +18,6 @@ describe("a rotation of a router that makes the SAKs", () => {
 
   it.each(["staleAn", "oldSakAfterRollover"] as const)(
     "hardware with the fault %s is found while the old key is the way back",
-    { timeout: 60_000 },
     async (fault) => {
       const bench = await Enrolled.by({ server: "router" });
       const before = bench.ckns();

@@ -306,9 +306,7 @@ describe("receive, transmit, retire", () => {
 
 describe("a wire that loses, doubles and reorders", () => {
   const runs = effort(12, 400);
-  it(`rekeyings on that wire lose no data in ${runs} runs (seed ${seed})`, {
-    timeout: effort(60_000, 1_200_000),
-  }, async () => {
+  it(`rekeyings on that wire lose no data in ${runs} runs (seed ${seed})`, async () => {
     let rekeyings = 0;
     for (let run = 0; run < runs; run += 1) {
       const name = `${seed}/${run}`;
