@@ -143,6 +143,7 @@ function escapeAt(text: Uint8Array, at: number): Escape | undefined {
     }
     case backslash:
       return next === undefined ? undefined : backslashAt(text, at, next);
+    case undefined:
     default:
       return undefined;
   }

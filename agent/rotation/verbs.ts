@@ -63,7 +63,7 @@ export function command(
         return refused({ code: "refused.notHeld", state: campaign.state });
       }
       return to(campaign, "gated", reason, at, {
-        links: campaign.links.map(({ turnedBack: _, ...link }) => link),
+        links: campaign.links.map(({ turnedBack: _turnedBack, ...link }) => link),
         goal: "forward",
         asked: false,
         aborted: false,

@@ -157,7 +157,6 @@ const cliPlatforms = allPlatforms.filter(
 describe("the configuration of a router with a command line", () => {
   it.each([...cliPlatforms, ["8201-32FH that asks at a commit", asking] as const])(
     "has only the plan in it after a rotation: %s",
-    slow,
     async (_, platform) => {
       const { watched, run } = await opened(platform);
       const { bench } = watched;

@@ -165,6 +165,7 @@ function lostValue(
       return isSplit ? down : up;
     case "Average":
       return isSplit ? down : (up * (series - 1) + down) / series;
+    case undefined:
     default:
       return undefined;
   }

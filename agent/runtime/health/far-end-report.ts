@@ -67,14 +67,8 @@ export function rightsUnknown({ rights }: SiteView, of: RightsOf): Raised[] {
 export function waitsForCheck(about: string, reason: Reason): Raised {
   const raised = raise("campaign-waiting", about, reasonText(reason));
   const cause = "cause" in reason ? reason.cause : undefined;
-  switch (cause?.code) {
-    case "gate.rightsMissing":
-      return { ...raised, next: nextForRight(cause) };
-    case "vault.refuses":
-      return vaultRefuses(about, cause) ?? raised;
-    default:
-      return raised;
-  }
+  if (cause?.code === "gate.rightsMissing") return { ...raised, next: nextForRight(cause) };
+  return cause?.code === "vault.refuses" ? (vaultRefuses(about, cause) ?? raised) : raised;
 }
 
 function vaultRefuses(about: string, cause: CauseOf<"vault.refuses">): Raised | undefined {

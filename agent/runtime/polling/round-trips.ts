@@ -24,6 +24,9 @@ export type Way = Pick<RoundTrip, "under" | "isOpen">;
 
 export const tunnelProbeMsMax = 20_000;
 
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : 1;
+
 /** undefined = the settings cannot be read now, so nothing can be compared with this round trip. */
 export function linkWay(link: DesiredLink, state: DeviceState | undefined): Way | undefined {
   const port = portOf(state, link.port);
@@ -33,7 +36,7 @@ export function linkWay(link: DesiredLink, state: DeviceState | undefined): Way 
   if (settings === undefined || session === undefined || routing === undefined) return undefined;
   const peers = routing.sessions.flatMap((one) => (one.port === link.port ? [one.peer] : []));
   return {
-    under: JSON.stringify([Object.entries(settings).toSorted(), peers.toSorted()]),
+    under: JSON.stringify([Object.entries(settings).toSorted(byName), peers.toSorted()]),
     isOpen: session.controlledPort === "secured" && session.livePeers > 0,
   };
 }

@@ -45,7 +45,9 @@ function surrounding(prng: Prng): string {
 
 const psk = (prng: Prng): Uint8Array =>
   Buffer.from(Array.from({ length: prng.between(20, 64) }, () => prng.pick(pskLetters)).join(""));
-const pskLetters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-._"];
+const pskLetters = Array.from(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-._",
+);
 
 describe("text of a session in which a secret was sent", () => {
   it("no form of a CAK survives, whatever is around it, and all else does", () => {
