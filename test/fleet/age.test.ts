@@ -42,7 +42,7 @@ async function sizes({ agent, disk }: AgentBench): Promise<readonly number[]> {
 describe("an agent that rotates each day", () => {
   const days = effort(2, 365);
 
-  it(`rotates ${days} times in ${days} days, and keeps no more than it did in the first`, async () => {
+  it(`rotates ${days} times in ${days} days, and keeps no more than in the first`, async () => {
     const bench = await rotating();
     const largest: number[] = [];
     const created = new Set<number>();

@@ -12,7 +12,7 @@ beforeAll(() => stage.begin(), 60_000);
 afterAll(() => stage.end());
 
 describe("the agent and a cloud over TLS", () => {
-  it("an agent with Microsoft's client enrols both links and writes the far end itself", async () => {
+  it("an agent with Microsoft's client enrols both links and writes the far end", async () => {
     const fault = ["sim", "fault", "operation-refused", "--socket", stage.socket];
     expect(await stage.run(...fault)).toMatchObject({ exit: 0 });
     const applied = await stage.run("apply", stage.config(), "--yes");

@@ -93,7 +93,7 @@ describe("a screen", () => {
 });
 
 describe("a hostile router", () => {
-  it("a hostile router's output is returned or is a typed error; it never contains a key", async () => {
+  it("a hostile router's output is returned or a typed error, and has no key", async () => {
     console.log(`hostile command lines: LINKSEAL_SEED=${seed}, ${runs} sessions`);
     const prng = new Prng(seed);
     let understood = 0;

@@ -305,7 +305,7 @@ describe("an old and a new CAK side by side", () => {
 
 describe("promotions back and forth", () => {
   const runs = effort(30, 500);
-  it(`both CAs promoted in turn on a bad wire, in ${runs} runs (seed ${seed}), end secured`, async () => {
+  it(`both CAs in turn on a bad wire, in ${runs} runs (seed ${seed}), end secured`, async () => {
     const prng = new Prng(`${seed} back and forth`);
     let clean = 0;
     for (let run = 0; run < runs; run += 1) {
