@@ -102,8 +102,7 @@ function bgpIn(text: string | undefined): readonly Block[] | undefined {
 
 function isBroken({ line, children }: Block): boolean {
   if (ofBgp.test(line) || besideBgp.test(line)) return false;
-  const hasWord = (one: Block): boolean =>
-    insideBgp.test(one.line) || one.children.some(hasWord);
+  const hasWord = (one: Block): boolean => insideBgp.test(one.line) || one.children.some(hasWord);
   return hasWord({ line, children });
 }
 

@@ -32,12 +32,7 @@ interface Parts<N, K extends string, B, C> {
 export const configQuery = '"show running-config"';
 
 /** Asks for the texts and reads the configuration. */
-export async function askTexts<
-  N extends string,
-  K extends string,
-  B extends string | undefined,
-  C,
->(
+export async function askTexts<N extends string, K extends string, B extends string | undefined, C>(
   query: Query<N, Command, string>,
   { names, blank, hasBgp = () => true, whole = (text) => text, read }: Parts<N, K, B, C>,
 ): Promise<QueryResult<Reported<C, Texts<K, B>>>> {

@@ -198,7 +198,8 @@ describe("the configuration of NX-OS", () => {
 
   it("a tab in front of a line is as wide as a terminal shows it", async () => {
     const deep = "        allowas-in 3\n";
-    const reply = `${texts.bgp}  vrf other\n    neighbor 203.0.113.2\n      remote-as 1\n` +
+    const reply =
+      `${texts.bgp}  vrf other\n    neighbor 203.0.113.2\n      remote-as 1\n` +
       `      address-family ipv4 unicast\n${deep.replace("        ", "\t")}${beside}`;
     const query = "show running-config bgp | exclude password";
     const found = await nxosReader.read(query, Buffer.from(reply));
