@@ -121,7 +121,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
   const counted = <T, R>(from: QueryResult<T>, read: (value: T) => R | undefined): Reading<R> =>
     isIdle ? unknown("notSupported", at) : reading(from, at, read);
   const ofPlan = <T>(read: (own: NonNullable<typeof plan>) => T): Reading<T> => {
-    if ("why" in config) return unknown(config.why, at);
+    if ("why" in config) return unknown(config.why, at, config.query);
     return isUnread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
   };
   const session = sessionOf(port, results, plan?.settings, at);

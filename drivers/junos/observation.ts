@@ -177,7 +177,7 @@ function liveSuiteOf(
   channels: Channels | undefined,
   at: Instant,
 ): MacsecPort["liveSuite"] {
-  if ("why" in connections) return unknown(connections.why, at);
+  if ("why" in connections) return unknown(connections.why, at, connections.query);
   return channels === undefined ? unknown("unparsed", at) : known(channels.suite, at);
 }
 
@@ -188,7 +188,7 @@ function settingsOf(
   isReadable: boolean,
   at: Instant,
 ): MacsecPort["settings"] {
-  if ("why" in config) return unknown(config.why, at);
+  if ("why" in config) return unknown(config.why, at, config.query);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
   return isUnread

@@ -103,7 +103,7 @@ function portState(
   const session = own && "value" in plan ? sessionOf(own, plan.value.settings) : undefined;
   const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
   const ofPlan = <T>(read: (value: Plan) => T): Reading<T> => {
-    if ("why" in plan) return unknown(plan.why, at);
+    if ("why" in plan) return unknown(plan.why, at, plan.query);
     return isUnread ? unknown("unparsed", at) : known(read(plan.value), at);
   };
   return {
@@ -111,10 +111,10 @@ function portState(
     admin: reading(plan, at, ({ admin }) => admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: ofPlan(({ settings }) => settings),
-    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
+    liveSuite: "why" in pages ? unknown(pages.why, at, pages.query) : known(used?.suite, at),
     keys:
       "why" in clock
-        ? unknown("why" in plan ? plan.why : clock.why, at)
+        ? unknown(("why" in plan ? plan : clock).why, at, ("why" in plan ? plan : clock).query)
         : ofPlan((chains) => slotsOf(chains, clock.value)),
     session: isUnread ? unknown("unparsed", at) : reading(pages, at, () => session),
     mkpdus: reading(mkpdus, at, (value) => value),

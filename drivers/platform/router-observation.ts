@@ -127,14 +127,14 @@ async function routingOf<C extends Configured, P>(
   at: Instant,
 ): Promise<Reading<Routing>> {
   const reported = together({ config, peers });
-  if ("why" in reported) return unknown(reported.why, at);
+  if ("why" in reported) return unknown(reported.why, at, reported.query);
   const ours = reported.value.config.neighbours.flatMap((one): readonly OnPort<C>[] => {
     const port = portOf(reported.value.config, one);
     return port === undefined ? [] : [{ ...one, port }];
   });
   const routes: Route[] = [];
   for (const one of await routesOf(ours)) {
-    if ("why" in one) return unknown(one.why, at);
+    if ("why" in one) return unknown(one.why, at, one.query);
     routes.push(...one.value);
   }
   const found = ours.map((one) => session(one, reported.value.peers));

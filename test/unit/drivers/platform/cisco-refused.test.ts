@@ -38,8 +38,8 @@ async function opened(vendor: keyof typeof cases, what: "bgp" | "macsec", answer
     channelTo(to.device, (wire) => emulator.connect(wire)),
   );
   const [port] = platform.ports;
-  const bench = await benchOf(rig, way);
-  await drive(rig.clock, secure(bench, port));
+  const secured = async () => await secure(await benchOf(rig, way), port);
+  await drive(rig.clock, secured());
   const shown = emulator as unknown as Shown;
   const show = shown.show.bind(emulator);
   const refusal = "% Invalid input detected at '^' marker.";
