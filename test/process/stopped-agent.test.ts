@@ -15,7 +15,7 @@ import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 
-it("status of a stopped agent reports that it does not answer, and the night card comes", async () => {
+it("status of a stopped agent reports that, and the night card comes", async () => {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "ls-stopped-")));
   const env = { ...process.env, ...compiled, LINKSEAL_HOME: home, LINKSEAL_SITE: undefined };
   const start = (...argv: readonly string[]): Program =>

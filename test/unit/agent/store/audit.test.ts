@@ -379,7 +379,7 @@ describe("the ring of segments", () => {
 });
 
 describe("any history of verdicts, deaths and cut writes", () => {
-  it("no history of verdicts, kills and cuts reports unprotected time as protected", async () => {
+  it("no history of verdicts and kills reports unprotected time as protected", async () => {
     const step = fc.record({
       what: fc.constantFrom("good", "cut", "stale", "kill", "lie", "full", "gone"),
       seconds: fc.integer({ min: 5, max: 400 }),
