@@ -44,7 +44,7 @@ describe("routers that speak IOS XR", () => {
     },
   );
 
-  it("a far end that needs six minutes, longer than a trial's timer, keeps the staged key", async () => {
+  it("a far end that needs six minutes, longer than a trial, keeps the staged key", async () => {
     const slow = stormFaults.find(({ name }) => name === "far-slow");
     const [[name, platform] = []] = platformsOf("iosxr");
     if (slow === undefined || platform === undefined) throw new RangeError("no fault");
@@ -71,7 +71,7 @@ describe("routers that speak IOS XR", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("an agent that dies in a trial finds it, waits for its timer, and rotates both links", async () => {
+  it("an agent that dies in a trial finds it, waits for its timer and goes on", async () => {
     const [[name, platform] = []] = platformsOf("iosxr");
     if (platform === undefined) throw new RangeError("no platform");
     const stage = new RouterStage(`iosxr trial ${name}`, spokenBy(platform));
