@@ -308,6 +308,7 @@ const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> =
   "commit-lost": ["hub-1", "commit-lost"],
   "clear-path": ["hub-1", "clear-path-beside-tunnel"],
   "clear-path-back": ["hub-1", "clear-path-beside-tunnel"],
+  "sent-lost": ["erd-demo/primary", "arrival-not-proven"],
   mtu: ["erd-demo/primary", "mtu"],
   "far-end-changed": ["erd-demo/primary", "far-end-changed"],
 };
