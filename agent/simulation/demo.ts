@@ -49,14 +49,18 @@ export class Demo {
 
   /**
    * True if nothing is under way, every fault has struck, and no verdict has changed for `settle`.
+   * A fault that no verdict shows yet has the whole evidence window for it.
    */
   get settled(): boolean {
     const { agent, site } = this.#parts;
     const now = site.clock.now();
     if (now >= lastMs) return true;
     if (!this.#applied || this.#waiting.size > 0) return false;
-    const settleMs = agent.intent?.desired.rotation.settleMs ?? settleMsDefault;
-    return now - this.#steadySince >= settleMs;
+    const { rotation, health } = agent.intent?.desired ?? {};
+    const settleMs = rotation?.settleMs ?? settleMsDefault;
+    const isHidden = this.#parts.faults.length > 0 && agent.status().verdict === "protected";
+    const evidenceMs = isHidden ? (health?.evidenceMs ?? 0) : 0;
+    return now - this.#steadySince >= Math.max(settleMs, evidenceMs);
   }
 
   /**

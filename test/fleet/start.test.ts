@@ -104,9 +104,16 @@ const expected: Readonly<Record<string, Expected>> = {
     text: /sends [\d.]+ over et-0\/0\/0 a route to 10\.1\.0\.0\/16 .* the tunnel hub-1/,
     next: /^linkseal tunnels hub-1/,
   },
-  mtu: {
+  "sent-lost": {
     at: "primary",
     verdict: "degraded",
+    code: "arrival-not-proven",
+    text: /^frames of the far end .* reach edge-a et-0\/0\/0, and nothing shows that what is sent/,
+    next: /^linkseal (links|explain)/,
+  },
+  mtu: {
+    at: "primary",
+    verdict: "down",
     code: "mtu",
     text: /with the 32 octets of MACsec they exceed its L2 MTU/,
     next: /^linkseal links erd-demo\/primary/,

@@ -98,7 +98,7 @@ describe("sim site --once", () => {
     expect(exit).toBe(4);
     expect(out).toMatch(/^ +\d+\.\d {2}erd-demo\/secondary {4}campaign-done/m);
     expect(out).toMatch(/^ +600\.\d {2}erd-demo\/primary {6}fault +mtu strikes/m);
-    expect(out).toMatch(/^demo: degraded/m);
+    expect(out).toMatch(/^demo: down/m);
     expect(out).not.toContain("\u001b");
   });
 
@@ -115,10 +115,10 @@ describe("sim site --once", () => {
 });
 
 describe("sim site", () => {
-  it("sim fault lists thirteen faults with their moments", async () => {
+  it("sim fault lists fifteen faults with their moments", async () => {
     const { exit, out } = await run("sim", "site", "--list-faults");
     const rows = out.trim().split("\n");
-    expect([exit, rows.length]).toEqual([0, 13]);
+    expect([exit, rows.length]).toEqual([0, 15]);
     expect(rows.every((row) => /(before the first effect|once all is protected)$/.test(row))).toBe(
       true,
     );
