@@ -417,6 +417,9 @@ function sinceOf(before: Open, observed: Omit<Found, "since">, moment: Moment): 
   const { wall, observedAt, lookbackMs, held } = moment;
   const within = (at: number): number => Math.min(wall, Math.max(before.since, held, at));
   const { verdict } = observed;
+  // The same verdict for another reason, without a newer observation, proves no time since that.
+  const isUnread = verdict === before.verdict && observedAt <= before.observedAt;
+  if (isUnread) return within(before.observedAt - mkaLifeMs);
   if (verdict === "protected" || verdict === before.verdict) return wall;
   if (before.verdict === "unknown") return within(observedAt);
   const isWorse = worstOf([before.verdict, verdict]) === verdict;
