@@ -151,9 +151,11 @@ export function statusFindings(status: Status): readonly Finding[] {
   );
   const tunnels = status.tunnels.map(({ name, reasons }) => ({ about: name, reasons }));
   const site = { about: status.site ?? "site", reasons: status.reasons };
+  // What no round trip can show stands in the status; it is a limit and nothing that is wrong.
+  const isWrong = (code: string): boolean => code !== "arrival-not-visible";
   const reasons = [site, ...links, ...tunnels].flatMap(({ about, reasons: own }) =>
     own
-      .filter(({ code, because }) => code !== because?.code)
+      .filter(({ code, because }) => code !== because?.code && isWrong(code))
       .map(({ code, text, next }) => finding({ code, about, here: text, next })),
   );
   // The status keeps an outage listed for a while after its end, but the doctor reports what is

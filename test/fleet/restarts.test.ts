@@ -121,7 +121,9 @@ describe("drift by an operator", () => {
       await bench.run(300_000);
       expect([how, isUp(), bench.violations()]).toEqual([how, how === "on", []]);
       const { events } = bench.agent.events.after(0);
-      expect(events.some(({ text }) => text.includes("packets only leave"))).toBe(true);
+      // A repair that mends it at once leaves no time for a verdict: then its own event says why.
+      const why = /packets only leave|got no packet back/u;
+      expect(events.some(({ text }) => why.test(text))).toBe(true);
       const isTold = events.some(({ code }) => code === "tunnel-repaired");
       expect([how, isTold]).toEqual([how, how === "on"]);
     }

@@ -83,8 +83,8 @@ const faultTexts = {
   duplicates: "it has more than one pair of SAs",
 } as const;
 const mendedTexts = {
-  oneWay: "carries in both directions again",
-  duplicates: "has one pair of SAs again",
+  oneWay: "got no packet back, and carries in both directions again",
+  duplicates: "had more than one pair of SAs, and has one again",
 } as const;
 
 /** The repairs of the tunnels of one device. */

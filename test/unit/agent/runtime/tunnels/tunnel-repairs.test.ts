@@ -126,7 +126,8 @@ describe("a tunnel whose packets leave and never come back", () => {
     expect(scene.log).toEqual([
       ...["drain hub-0 for repair", "child of hub-0", "confirm", "undrain hub-0"],
     ]);
-    const text = "hub-0 carries in both directions again after a rekey of its child";
+    const mended = "hub-0 got no packet back, and carries in both directions again";
+    const text = `${mended} after a rekey of its child`;
     expect(scene.events).toEqual([`tunnel-repaired hub-0 ${text} info`]);
     expect(scene.memory.pending).toEqual({});
   });
@@ -216,7 +217,8 @@ describe("a tunnel with more than one pair of SAs", () => {
     );
     sas.helps = () => true;
     await scene.runFor(10 * minuteMs);
-    const text = "hub-0 has one pair of SAs again after a rekey of its child";
+    const mended = "hub-0 had more than one pair of SAs, and has one again";
+    const text = `${mended} after a rekey of its child`;
     expect(scene.events.at(-1)).toBe(`tunnel-repaired hub-0 ${text} info`);
   });
 });
