@@ -2,6 +2,7 @@
 // silence counts only on a path that answered before under the same settings.
 
 import type { Instant, WallTime } from "#hal/world.ts";
+import { judge, sightOf } from "../model/claims.ts";
 import type { RoundTrips, Silence } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
 
@@ -44,9 +45,15 @@ export function deliveryOf(
   { evidenceMs }: { readonly evidenceMs: number },
 ): Delivery {
   const { answered, silent = 0 } = trips ?? {};
-  if (answered === undefined) return { kind: "notVisible" };
-  if (silent >= silentMin) return { kind: "silent", tried: silent, since: answered.wall };
-  return now - answered.at <= evidenceMs ? { kind: "proven" } : { kind: "notVisible" };
+  const isSilent = answered !== undefined && silent >= silentMin;
+  const isLate = answered === undefined || now - answered.at > evidenceMs;
+  const { kind } = judge("delivered", {
+    answered: () => sightOf(isSilent ? false : isLate ? undefined : true),
+  });
+  if (kind === "holds") return { kind: "proven" };
+  return isSilent
+    ? { kind: "silent", tried: silent, since: answered.wall }
+    : { kind: "notVisible" };
 }
 
 /** Returns whether every path that ever answered is silent, if there are several of them. */

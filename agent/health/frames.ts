@@ -25,6 +25,12 @@ import {
   type SampleWindow,
 } from "./sample-window.ts";
 
+/** The evidence of a link and the observations that may be compared. */
+interface Sampled {
+  readonly evidence: LinkEvidence;
+  readonly samples: SampleWindow | undefined;
+}
+
 interface Stretch {
   readonly evidence: LinkEvidence;
   readonly samples: SampleWindow;
@@ -288,10 +294,15 @@ function deliveryFinding({ evidence, samples }: Stretch): Finding | undefined {
   }
 }
 
+/** Returns true if a probe of the present session was answered. */
+export function isAnswered(sampled: Sampled): boolean {
+  return probeIn(sampled) === "answered";
+}
+
 /** The probe inside the sample window and, if the sample window was cut, after the cut. */
-function probeIn({ evidence, samples }: Stretch): "none" | "answered" | "silent" {
+function probeIn({ evidence, samples }: Sampled): "none" | "answered" | "silent" {
   const { probe, now, settings } = evidence;
-  if (probe === undefined || probe.sent === 0) return "none";
+  if (samples === undefined || probe === undefined || probe.sent === 0) return "none";
   if (now - probe.at > settings.evidenceMs) return "none";
   const start = samples.oldest?.at ?? samples.newest.at;
   if (samples.cut !== "none" && probe.at < start) return "none";

@@ -18,7 +18,8 @@ import {
 } from "../model/health.ts";
 import { farEndFindings, mkaFindings, settingsFindings } from "./control.ts";
 import { hereOf } from "./end-names.ts";
-import { frameFindings, receivedIn } from "./frames.ts";
+import { frameFindings } from "./frames.ts";
+import { type LinkView, receivedOf, sentOf, unseenFinding } from "./link-claims.ts";
 import { observationOf, openSampleWindow, passingOf, type SampleWindow } from "./sample-window.ts";
 import type { Raised } from "./warnings.ts";
 
@@ -29,11 +30,12 @@ import type { Raised } from "./warnings.ts";
  */
 export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
   const findings = linkFindings(evidence);
-  const { settings, now } = evidence;
   const newest = evidence.observations.at(-1);
-  const fresh = newest && isSolid(newest.frames, now, settings.staleAfterMs) ? newest : undefined;
-  const received = receivedIn(samplesOf(evidence, fresh));
-  return { ...conclude(findings, evidence.causes), ages: agesOf(evidence), received };
+  const view: LinkView = { evidence, newest, samples: samplesOf(evidence, newest) };
+  const unseen = unseenFinding(view, conclude(findings, undefined).verdict);
+  const all = unseen === undefined ? findings : [...findings, unseen];
+  const confidentiality = { received: receivedOf(view), sent: sentOf(view) };
+  return { ...conclude(all, evidence.causes), ages: agesOf(evidence), ...confidentiality };
 }
 
 function linkFindings(evidence: LinkEvidence): Finding[] {
@@ -81,10 +83,11 @@ function sessionFindings(
 }
 
 function samplesOf(
-  { observations, settings }: LinkEvidence,
+  { observations, settings, now }: LinkEvidence,
   newest: MacsecPort | undefined,
 ): SampleWindow | undefined {
-  const observation = newest && observationOf(newest);
+  const isFresh = newest !== undefined && isSolid(newest.frames, now, settings.staleAfterMs);
+  const observation = isFresh ? observationOf(newest) : undefined;
   return observation && openSampleWindow(observations, observation, settings);
 }
 

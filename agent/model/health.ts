@@ -116,6 +116,8 @@ export interface LinkHealth {
   readonly ages: Ages;
   /** Whether received frames were encrypted; absent = there is no fresh evidence. */
   readonly received?: Confidentiality | undefined;
+  /** Whether sent frames were encrypted; absent = there is no evidence. */
+  readonly sent?: "encrypted" | "readable" | "unproven";
   /** Present if all that makes the verdict is the silence of its router. */
   readonly because?: Because;
 }

@@ -33,6 +33,7 @@ const words: Record<FailOpen, string> = {
 };
 const bare = "HERE is set to should-secure, so it sends in the clear when MKA fails";
 const unprotected = ["unprotected", "policy-should-secure"] as const;
+const unseen = ["unknown", "reading-missing"] as const;
 const shouldSecure = { settings: { policy: "shouldSecure" } } as const;
 
 describe("a port that is open", () => {
@@ -79,16 +80,19 @@ describe("the SAs of a SecY", () => {
     expect(reasonsOf(held(known(agreement, now)))).toEqual([text]);
   });
 
+  it("SAs of a SecY that are the same both ways give no finding", () => {
+    expect(reasonsOf(held(known("same", now)))).toEqual([]);
+  });
+
   it.each([
-    ["the same both ways", known("same" as const, now)],
     ["not known", unknown("queryFailed", now)],
     ["known from long ago", known("none" as const, at(1_000))],
-  ])("SAs of a SecY that are %s give no finding", (_name, reading) => {
-    expect(reasonsOf(held(reading))).toEqual([]);
+  ])("SAs of a SecY that are %s leave the link unknown", (_name, reading) => {
+    expect(reasonsOf(held(reading))).toEqual(["nothing shows of HERE that both directions of its SecY use one SAK"]);
   });
 });
 
-describe("a port that is not known to be open", () => {
+describe("a port that is not known to be closed", () => {
   const weak: Reading<readonly FailOpen[]> = {
     kind: "known",
     value: ["protectOff"],
@@ -97,11 +101,11 @@ describe("a port that is not known to be open", () => {
   };
   const rows: readonly HealthRow[] = [
     ["there is no way", open(known([], now)), {}, ...fine],
-    ["it was not reported", open(unknown("queryFailed", now)), {}, ...fine],
-    ["it was reported too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
-    ["it is weak", open(weak), {}, ...fine],
+    ["it was not reported", open(unknown("queryFailed", now)), {}, ...unseen],
+    ["it was reported too long ago", open(known([], at(60_000))), {}, ...unseen],
+    ["it is weak", open(weak), {}, ...unseen],
   ];
-  judged("a port that is not known to be open:", rows);
+  judged("a port that is not known to be closed:", rows);
 
   it.each([
     ["no way", known([], now)],

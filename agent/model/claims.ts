@@ -1,0 +1,258 @@
+// Every positive statement of the product, with the facts that it rests on, and the one evaluator.
+// A fact is something that was seen; that nothing speaks against a claim is no fact. The page
+// docs/claims.md is made of this table, and the tests take each fact away and see the claim fall.
+
+/** The end whose own readings show a fact. */
+export type End = "router" | "far end" | "path" | "vault" | "Azure" | "agent" | "log";
+
+/** What a claim needs to have been seen. */
+export interface FactRow {
+  /** What was seen, as a clause. */
+  readonly says: string;
+  /** The end that shows it; what another end shows does not count. */
+  readonly of: End;
+  /** How long the sight of it counts. */
+  readonly counts: string;
+  /** The readings that show it, by their names in the contract; each of several does alone. */
+  readonly shownBy: readonly string[];
+  /** The platforms that have such a state; absent = all. */
+  readonly onlyWhere?: string;
+}
+
+/** A positive statement. */
+export interface ClaimRow {
+  /** The statement, as a clause. */
+  readonly says: string;
+  /** `takes`: effects that take wait for it; `tells`: it is said alone. */
+  readonly use: "takes" | "tells";
+  readonly facts: Readonly<Record<string, FactRow>>;
+}
+
+const fresh = "`health.staleAfter`";
+const window = "`health.evidence`";
+const look = "the look right before the effect";
+const settled = "`rotation.settle`, without a gap";
+
+const fact =
+  (of: End, counts: string) =>
+  (says: string, ...shownBy: readonly string[]): FactRow => ({ says, of, counts, shownBy });
+
+const now = fact("router", fresh);
+const moved = fact("router", window);
+const trip = fact("path", window);
+const before = fact("router", look);
+const run = fact("router", settled);
+
+const mustSecure = {
+  policy: now("its policy is must-secure", "settings"),
+  closed: {
+    ...now("no setting lets data pass in the clear", "failOpen"),
+    onlyWhere: "settings can do that beside must-secure (Linux)",
+  },
+} as const;
+const secured = now("its controlled port is secured, with one live peer", "session");
+const allSas = now("an IPsec SA of each direction is installed", "sas");
+
+/** The claims. */
+export const claims = {
+  "must-secure": {
+    says: "the port sends and takes no data in the clear",
+    use: "takes",
+    facts: mustSecure,
+  },
+  "link-protected": {
+    says: "the link carries traffic under MACsec",
+    use: "takes",
+    facts: {
+      ...mustSecure,
+      secured,
+      key: now("the key in charge is the accepted one, or that of the campaign", "session"),
+      sak: now("one SAK is in use in both directions", "session"),
+      agreed: {
+        ...now("both directions of its SecY use one SAK", "keyAgreement"),
+        onlyWhere: "the SecY itself is read (Linux)",
+      },
+      suite: now("the suite of the SA in use is the wanted one", "liveSuite"),
+      clear: moved("data frames in the clear are counted, and none came", "frames"),
+      readable: {
+        ...moved("no accepted frame was readable", "frames"),
+        onlyWhere: "readable octets are counted",
+      },
+      moves: moved("protected frames move both ways, or a probe was answered", "frames"),
+    },
+  },
+  delivered: {
+    says: "what the router sends over the link, or into the tunnel, arrives",
+    use: "tells",
+    facts: { answered: trip("a round trip under the present settings was answered", "trips") },
+  },
+  "received-encrypted": {
+    says: "the received frames were encrypted",
+    use: "tells",
+    facts: {
+      whole: now("the confidentiality offset is 0", "settings"),
+      decrypted: moved("octets were decrypted, and none was only validated", "frames"),
+    },
+  },
+  "sent-encrypted": {
+    says: "the sent frames were encrypted",
+    use: "tells",
+    facts: {
+      ...mustSecure,
+      whole: now("the confidentiality offset is 0", "settings"),
+      suite: now("an SA with a cipher suite is in use", "liveSuite"),
+      sent: moved("frames were sent under it", "frames"),
+    },
+  },
+  "link-drained": {
+    says: "nothing rides on the link",
+    use: "takes",
+    facts: {
+      inForce: before("the router lists the drain of the port", "routing"),
+      bypassed: before("no best path leads over it", "routing"),
+      quiet: before("its rate is below 1 % of the line and 100 packets/s, so often", "rate"),
+    },
+  },
+  "link-carries": {
+    says: "the sibling carries its traffic",
+    use: "takes",
+    facts: {
+      ...{ lit: before("its port has a link", "linkUp") },
+      undrained: before("it is not drained", "routing"),
+      routed: before("its BGP sessions are up", "routing"),
+      settled: before("no commit waits on its router", "control"),
+      secured: before("it is secured by the accepted key", "session"),
+      policy: before("its policy is must-secure", "settings"),
+      whole: before("its keys were read", "keys"),
+    },
+  },
+  "key-proven": {
+    says: "the link works with the new key",
+    use: "takes",
+    facts: {
+      secured: run("its controlled port is secured", "session"),
+      key: run("the key in charge is the new one", "session"),
+      peer: run("its one live peer has the SAK", "session"),
+      sak: run("the latest SAK is in use both ways", "session"),
+      suite: run("the suite of the SA in use is the wanted one", "liveSuite"),
+      policy: run("its policy is must-secure", "settings"),
+      settings: run("its settings are the new ones, where these change", "settings"),
+      frames: run("enough protected frames moved each way, and none failed", "frames"),
+      far: fact("far end", settled)("its document names the new key, settled", "peer"),
+    },
+  },
+  "tunnel-up": {
+    says: "the tunnel can carry",
+    use: "takes",
+    facts: {
+      ike: now("its IKE SA is established", "ike"),
+      sas: allSas,
+    },
+  },
+  "tunnel-protected": {
+    says: "the tunnel carries traffic under IPsec",
+    use: "takes",
+    facts: {
+      ike: now("its IKE SA is established", "ike"),
+      sas: allSas,
+      transforms: now("each SA in use has the wanted algorithms", "sas"),
+      moves: moved("packets move both ways, or neither way", "sas"),
+    },
+  },
+  "block-in-place": {
+    says: "what the tunnels protect passes in them alone",
+    use: "takes",
+    facts: { listed: now("the router lists each prefix as blocked outside", "blocked") },
+  },
+  "backup-ready": {
+    says: "the backup would carry",
+    use: "tells",
+    facts: {
+      answered: fact("path", "3 x `backs.prove`")("test packets were answered", "proof"),
+      counted: fact("path", "3 x `backs.prove`")("its SAs counted them both ways", "proof"),
+    },
+  },
+  "key-gone": {
+    says: "no place holds the compromised key",
+    use: "tells",
+    facts: {
+      router: fact("router", "since it was declared")(
+        "the router listed its keys and MKA participants without it",
+        "keys",
+      ),
+      startup: fact("router", "since it was declared")(
+        "each commit of ours is known to be saved",
+        "saved",
+      ),
+      far: fact("far end", "since it was declared")(
+        "its settled document names another key",
+        "peer",
+      ),
+    },
+  },
+  "right-present": {
+    says: "the agent may change the far end",
+    use: "takes",
+    facts: {
+      read: fact("Azure", "`rights` poll")("the rights at each scope were read", "rights"),
+      held: fact("Azure", "`rights` poll")("each action that is needed is among them", "rights"),
+    },
+  },
+  "report-final": {
+    says: "the report will never say something else of this time",
+    use: "tells",
+    facts: {
+      supported: fact("log", "for ever")("each verdict of it has a later reading", "readings"),
+      stored: fact("log", "for ever")("its records are on the disk, in one chain", "records"),
+    },
+  },
+  "alarm-resolved": {
+    says: "the trouble is over",
+    use: "tells",
+    facts: {
+      seen: now("what it is about was read since", "reading"),
+      absent: now("the reading shows the trouble no more for 30 s", "reading"),
+    },
+  },
+} as const satisfies Readonly<Record<string, ClaimRow>>;
+
+export type ClaimName = keyof typeof claims;
+export type FactName<C extends ClaimName> = keyof (typeof claims)[C]["facts"] & string;
+
+/** What the evidence shows of one fact; `unseen` = it shows neither. */
+export type Sight<Why> =
+  | { readonly kind: "seen" }
+  | { readonly kind: "refuted" | "unseen"; readonly why: Why };
+
+/** How each fact of a claim is looked for. */
+export type Looks<C extends ClaimName, Why> = {
+  readonly [F in FactName<C>]: () => Sight<Why>;
+};
+
+/** Whether a claim holds; else its first fact that was not seen, a refuted one before others. */
+export type Judgement<C extends ClaimName, Why> =
+  | { readonly kind: "holds" }
+  | { readonly kind: "refuted" | "unknown"; readonly fact: FactName<C>; readonly why: Why };
+
+export const seen = { kind: "seen" } as const;
+
+/** Makes what is seen of a fact from a value; undefined = it is not known. */
+export function sightOf(value: boolean | undefined): Sight<undefined> {
+  if (value === true) return seen;
+  return { kind: value === undefined ? "unseen" : "refuted", why: undefined };
+}
+
+/** Judges a claim: it holds if each fact of its row was seen. Never throws but with its looks. */
+export function judge<C extends ClaimName, Why>(
+  claim: C,
+  looks: Looks<C, Why>,
+): Judgement<C, Why> {
+  let lacking: Judgement<C, Why> | undefined;
+  for (const name of Object.keys(claims[claim].facts) as FactName<C>[]) {
+    const sight = looks[name]();
+    if (sight.kind === "seen") continue;
+    if (sight.kind === "refuted") return { kind: "refuted", fact: name, why: sight.why };
+    lacking ??= { kind: "unknown", fact: name, why: sight.why };
+  }
+  return lacking ?? { kind: "holds" };
+}
