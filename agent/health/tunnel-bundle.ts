@@ -2,6 +2,7 @@
 // spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
+import { judge, type Sight, seen } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { drainOf, isKeyed } from "../model/link-snapshot.ts";
 import { sameAddress } from "./prefix.ts";
@@ -38,15 +39,21 @@ export function siblingsOf(
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const observed = state.ipsec.find((tunnel) => tunnel.name === name);
   if (observed === undefined) return `${name} is not there`;
-  if (!isKeyed(observed)) return `IKE of ${name} is not established`;
-  if (observed.isSilent === true) return `the gateway of ${name} does not answer`;
-  if (!hasBothSas(observed)) return `${name} lacks an SA`;
+  const unless = (holds: boolean, why: string): Sight<string> =>
+    holds ? seen : { kind: "refuted", why };
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
-  if (!isRouted) return `BGP over ${name} is not up`;
-  return drainOf(state, name) === "on" ? `${name} is drained` : undefined;
+  const found = judge<"tunnel-carries", string>("tunnel-carries", {
+    ike: () => unless(isKeyed(observed), `IKE of ${name} is not established`),
+    sas: () => unless(hasBothSas(observed), `${name} lacks an SA`),
+    answers: () => unless(observed.isSilent !== true, `the gateway of ${name} does not answer`),
+    routed: () => unless(isRouted, `BGP over ${name} is not up`),
+    undrained: () => unless(drainOf(state, name) === "off", `${name} is drained`),
+  });
+  return found.kind === "holds" ? undefined : found.why;
 }
 
-function hasBothSas({ sas }: IpsecTunnel): boolean {
+/** Returns true if SAs of both directions are there and not about to go. */
+export function hasBothSas({ sas }: IpsecTunnel): boolean {
   const known = strongValue(sas) ?? [];
   return (["in", "out"] as const).every((way) =>
     known.some(({ direction, phase }) => direction === way && phase !== "deleting"),

@@ -1,6 +1,7 @@
 // Derives the health of an IPsec tunnel from its SAs, its packets and BGP inside it.
 
-import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Reading, Transforms } from "#hal/model.ts";
+import { claims, judge, type Looks, type Sight, seen, sightOf } from "../model/claims.ts";
 import {
   type CarrierLink,
   conclude,
@@ -18,14 +19,58 @@ import {
 import { unprovenFindings } from "./backup.ts";
 import { deliveryOf, notVisible, unprovenText } from "./delivery.ts";
 import { sameAddress } from "./prefix.ts";
-import { pathFindings } from "./tunnel-paths.ts";
+import { hasBothSas } from "./tunnel-bundle.ts";
+import { pathFindings, routesIn } from "./tunnel-paths.ts";
 
 /**
  * Derives a tunnel's health by the rules for links: missing evidence gives `unknown`, and an absent
  * tunnel is a finding.
  */
 export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
-  return conclude(tunnelFindings(evidence), evidence.causes);
+  const findings = tunnelFindings(evidence);
+  const unseen = unseenFinding(evidence, conclude(findings, undefined).verdict);
+  return conclude(unseen === undefined ? findings : [...findings, unseen], evidence.causes);
+}
+
+/** What the readings of its device show of the claim that the tunnel is protected. */
+function tunnelLooks(evidence: TunnelEvidence): Looks<"tunnel-protected", undefined> {
+  const { tunnel, observations, routing, blocked, now, settings } = evidence;
+  const newest = observations.at(-1);
+  const read = <T>(
+    reading: Reading<T> | undefined,
+    says: (value: T) => boolean,
+  ): Sight<undefined> => {
+    const isRead = reading !== undefined && isSolid(reading, now, settings.staleAfterMs);
+    return sightOf(isRead ? says(reading.value) : undefined);
+  };
+  const withSas = (says: (tunnel: IpsecTunnel) => boolean) =>
+    read(newest?.sas, () => newest !== undefined && says(newest));
+  const isWanted = ({ transforms, phase }: IpsecSa): boolean =>
+    phase !== "installed" || sameTransforms(transforms, tunnel.transforms);
+  const both = ["in", "out"] as const;
+  const isMute = routing?.kind === "unknown" && routing.why === "notSupported";
+  const hasNoBgp = evidence.ways !== undefined && (routing === undefined || isMute);
+  return {
+    ike: () => read(newest?.ike, (state) => state === "established"),
+    sas: () => withSas(hasBothSas),
+    transforms: () => read(newest?.sas, (sas) => sas.every(isWanted)),
+    moves: () =>
+      withSas((one) => new Set(both.map((way) => moved(one, observations, way))).size === 1),
+    outward: () => read(routesIn(evidence), () => true),
+    // A device with a forwarding table and no BGP of its own advertises nothing.
+    inward: () => (hasNoBgp ? seen : read(routing, () => true)),
+    blocked: () => (blocked === undefined ? seen : read(blocked, () => true)),
+  };
+}
+
+/** The finding where nothing is found, and a fact of the claim was not seen. */
+function unseenFinding(evidence: TunnelEvidence, verdict: Verdict): Finding | undefined {
+  const found = judge("tunnel-protected", tunnelLooks(evidence));
+  if (verdict !== "protected" || found.kind !== "unknown") return undefined;
+  const { name, device } = evidence.tunnel;
+  const { says } = claims["tunnel-protected"].facts[found.fact];
+  const text = `nothing shows of ${name} on ${device} that ${says}`;
+  return finding("unknown", "reading-missing", name, text);
 }
 
 /**

@@ -51,7 +51,10 @@ const mustSecure = {
   },
 } as const;
 const secured = now("its controlled port is secured, with one live peer", "session");
-const allSas = now("an IPsec SA of each direction is installed", "sas");
+const tunnelUp = {
+  ike: now("its IKE SA is established", "ike"),
+  sas: now("an SA of each direction carries", "sas"),
+} as const;
 
 /** The claims. */
 export const claims = {
@@ -141,22 +144,35 @@ export const claims = {
       far: fact("far end", settled)("its document names the new key, settled", "peer"),
     },
   },
-  "tunnel-up": {
-    says: "the tunnel can carry",
+  "tunnel-carries": {
+    says: "traffic may be led into the tunnel",
     use: "takes",
     facts: {
-      ike: now("its IKE SA is established", "ike"),
-      sas: allSas,
+      ...tunnelUp,
+      answers: before("its gateway answers", "ike"),
+      routed: {
+        ...before("BGP inside it is up", "routing"),
+        onlyWhere: "the config wants BGP inside it",
+      },
+      undrained: before("it is not drained", "routing"),
     },
   },
   "tunnel-protected": {
-    says: "the tunnel carries traffic under IPsec",
+    says: "what it protects travels under IPsec alone",
     use: "takes",
     facts: {
-      ike: now("its IKE SA is established", "ike"),
-      sas: allSas,
+      ...tunnelUp,
       transforms: now("each SA in use has the wanted algorithms", "sas"),
       moves: moved("packets move both ways, or neither way", "sas"),
+      outward: now("no route leads past it", "routes"),
+      inward: {
+        ...now("no neighbour beside it learns a route to this side", "routing"),
+        onlyWhere: "the device speaks BGP",
+      },
+      blocked: {
+        ...now("what it protects is blocked outside of tunnels", "blocked"),
+        onlyWhere: "the router can block",
+      },
     },
   },
   "block-in-place": {
