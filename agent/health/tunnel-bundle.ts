@@ -2,7 +2,7 @@
 // spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
-import { judge, type Sight, seen } from "../model/claims.ts";
+import { gapOf, type Sight, seenUnless } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { drainOf, isKeyed } from "../model/link-snapshot.ts";
 import { sameAddress } from "./prefix.ts";
@@ -40,16 +40,15 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
   const observed = state.ipsec.find((tunnel) => tunnel.name === name);
   if (observed === undefined) return `${name} is not there`;
   const unless = (holds: boolean, why: string): Sight<string> =>
-    holds ? seen : { kind: "refuted", why };
+    seenUnless(holds ? undefined : why);
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
-  const found = judge<"tunnel-carries", string>("tunnel-carries", {
+  return gapOf<"tunnel-carries", string>("tunnel-carries", {
     ike: () => unless(isKeyed(observed), `IKE of ${name} is not established`),
     sas: () => unless(hasBothSas(observed), `${name} lacks an SA`),
     answers: () => unless(observed.isSilent !== true, `the gateway of ${name} does not answer`),
     routed: () => unless(isRouted, `BGP over ${name} is not up`),
     undrained: () => unless(drainOf(state, name) === "off", `${name} is drained`),
   });
-  return found.kind === "holds" ? undefined : found.why;
 }
 
 /** Returns true if SAs of both directions are there and not about to go. */

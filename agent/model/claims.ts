@@ -120,13 +120,27 @@ export const claims = {
     says: "the sibling carries its traffic",
     use: "takes",
     facts: {
-      ...{ lit: before("its port has a link", "linkUp") },
+      lit: before("its port has a link", "linkUp"),
       undrained: before("it is not drained", "routing"),
       routed: before("its BGP sessions are up", "routing"),
       settled: before("no commit waits on its router", "control"),
-      secured: before("it is secured by the accepted key", "session"),
-      policy: before("its policy is must-secure", "settings"),
-      whole: before("its keys were read", "keys"),
+      secured: before("it is secured by the accepted key, or in the clear before one", "session"),
+      policy: before("its policy is must-secure, once it has a key", "settings"),
+      keys: before("its keys were read", "keys"),
+      far: {
+        ...fact("far end", look)("its document names the accepted key, or none before", "peer"),
+        onlyWhere: "it can be read now",
+      },
+    },
+  },
+  "carries-again": {
+    says: "the link carries its traffic again",
+    use: "takes",
+    facts: {
+      undrained: run("it is not drained", "routing"),
+      secured: run("it passes frames under a key of the campaign", "session"),
+      routed: run("its BGP sessions are up", "routing"),
+      answered: run("no probe since it was given back stayed without answer", "probe"),
     },
   },
   "key-proven": {
@@ -235,7 +249,7 @@ export const claims = {
 export type ClaimName = keyof typeof claims;
 export type FactName<C extends ClaimName> = keyof (typeof claims)[C]["facts"] & string;
 
-/** What the evidence shows of one fact; `unseen` = it shows neither. */
+/** What the evidence shows of one fact; `unseen` = it shows neither that it is so nor that not. */
 export type Sight<Why> =
   | { readonly kind: "seen" }
   | { readonly kind: "refuted" | "unseen"; readonly why: Why };
@@ -252,10 +266,26 @@ export type Judgement<C extends ClaimName, Why> =
 
 export const seen = { kind: "seen" } as const;
 
+/** Makes what is seen of a fact whose reading is there; `why` = what it shows instead. */
+export function seenUnless<Why>(why: Why | undefined): Sight<Why> {
+  return why === undefined ? seen : { kind: "refuted", why };
+}
+
+/** Makes what is seen of a fact whose reading is missing. */
+export function unseenFor<Why>(why: Why): Sight<Why> {
+  return { kind: "unseen", why };
+}
+
 /** Makes what is seen of a fact from a value; undefined = it is not known. */
 export function sightOf(value: boolean | undefined): Sight<undefined> {
   if (value === true) return seen;
   return { kind: value === undefined ? "unseen" : "refuted", why: undefined };
+}
+
+/** Returns why a claim does not hold; undefined = it does. */
+export function gapOf<C extends ClaimName, Why>(claim: C, looks: Looks<C, Why>): Why | undefined {
+  const found = judge(claim, looks);
+  return found.kind === "holds" ? undefined : found.why;
 }
 
 /** Judges a claim: it holds if each fact of its row was seen. Never throws but with its looks. */

@@ -4,6 +4,7 @@ import { type KeyRef, type MacsecFrames, strongValue, type WantedSettings } from
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, Evidence, PortFacts } from "../model/campaign.ts";
+import { gapOf, type Sight, seen, seenUnless, unseenFor } from "../model/claims.ts";
 import type { RotationSettings } from "../model/desired.ts";
 import { bgpUp, drainOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../model/reason.ts";
@@ -50,6 +51,8 @@ export function provenOld(entry: CampaignLink): Proven | undefined {
   return { which: "old", ...entry.old, keepsKey };
 }
 
+const unless = (holds: boolean, why: Cause): Sight<Cause> => seenUnless(holds ? undefined : why);
+
 const routerUnread: Cause = { code: "router.unread" };
 const framesUnread: Cause = { code: "frames.unread" };
 
@@ -59,23 +62,35 @@ function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | 
   if (port === undefined) return routerUnread;
   const session = strongValue(port.session);
   if (session === undefined) return { code: "mka.unread" };
-  const { controlledPort, livePeers, latestSak } = session;
-  if (controlledPort !== "secured") return { code: "mka.port", state: controlledPort };
-  if (session.principalCkn !== wanted.key.ckn)
-    return { code: "mka.otherPrincipal", wanted: wanted.which };
-  if (livePeers !== 1) return { code: "mka.livePeers", count: livePeers };
-  if (session.respondedPeers !== 1) return { code: "mka.peerWithoutSak" };
-  if (latestSak?.receive !== true || !latestSak.transmit) return { code: "mka.sakOneWay" };
-  const suite = strongValue(port.liveSuite);
-  if (suite !== wanted.settings.suite) return { code: "macsec.suite", suite: suite ?? null };
+  const { controlledPort, livePeers, respondedPeers, latestSak, principalCkn } = session;
   const observed = strongValue(port.settings);
-  if (observed?.policy !== "mustSecure") return { code: "macsec.notMustSecure" };
-  if (wanted.keepsKey) {
-    const [gap] = settingsGaps(wanted.settings, observed);
-    if (gap !== undefined) return { code: "macsec.setting", ...gap };
-  }
-  if (framesOf(snapshot) === undefined) return framesUnread;
-  return far === wanted.which || far === "either" ? undefined : { code: "farEnd.is", far };
+  return gapOf<"key-proven", Cause>("key-proven", {
+    secured: () =>
+      unless(controlledPort === "secured", { code: "mka.port", state: controlledPort }),
+    key: () => {
+      const isWanted = principalCkn === wanted.key.ckn;
+      return unless(isWanted, { code: "mka.otherPrincipal", wanted: wanted.which });
+    },
+    peer: () => {
+      if (livePeers !== 1) return seenUnless({ code: "mka.livePeers", count: livePeers });
+      return unless(respondedPeers === 1, { code: "mka.peerWithoutSak" });
+    },
+    sak: () =>
+      unless(latestSak?.receive === true && latestSak.transmit, { code: "mka.sakOneWay" }),
+    suite: () => {
+      const suite = strongValue(port.liveSuite);
+      const isWanted = suite === wanted.settings.suite;
+      return unless(isWanted, { code: "macsec.suite", suite: suite ?? null });
+    },
+    policy: () => unless(observed?.policy === "mustSecure", { code: "macsec.notMustSecure" }),
+    settings: () => {
+      const [gap] = wanted.keepsKey ? settingsGaps(wanted.settings, observed) : [];
+      return seenUnless(gap && { code: "macsec.setting", ...gap });
+    },
+    // How many moved is counted over the run.
+    frames: () => (framesOf(snapshot) === undefined ? unseenFor(framesUnread) : seen),
+    far: () => unless(far === wanted.which || far === "either", { code: "farEnd.is", far }),
+  });
 }
 
 /** Continues or restarts the run of observations that proves a key. */
@@ -202,15 +217,15 @@ export function steadyGap(
   port: PortFacts | undefined,
   since: Instant,
 ): Cause | undefined {
-  if (port === undefined || snapshot.state === undefined) return routerUnread;
-  if (port.drain === "on") return { code: "link.drained" };
-  if (port.carriedBy === "nothing") return { code: "link.unusable" };
-  if (!bgpUp(snapshot.state, snapshot.link.port)) return { code: "bgp.down" };
-  const { probe } = snapshot;
-  if (probe !== undefined && probe.at >= since && probe.answered === 0) {
-    return { code: "probe.unanswered" };
-  }
-  return undefined;
+  const { state, link, probe } = snapshot;
+  if (port === undefined || state === undefined) return routerUnread;
+  const isSilent = probe !== undefined && probe.at >= since && probe.answered === 0;
+  return gapOf<"carries-again", Cause>("carries-again", {
+    undrained: () => unless(port.drain === "off", { code: "link.drained" }),
+    secured: () => unless(port.carriedBy !== "nothing", { code: "link.unusable" }),
+    routed: () => unless(bgpUp(state, link.port), { code: "bgp.down" }),
+    answered: () => unless(!isSilent, { code: "probe.unanswered" }),
+  });
 }
 
 /** Quiet samples in a row, spaced as the config says. */
@@ -250,16 +265,19 @@ function noiseOn({ state, link }: LinkSnapshot): Cause | undefined {
   if (state === undefined || rate === undefined || routing === undefined) {
     return { code: "drain.unread" };
   }
-  if (drainOf(state, link.port) === "off") return { code: "drain.notInForce" };
+  const isDrained = drainOf(state, link.port) === "on";
   const best = routing.routes.find(
     (route) => route.best && route.via.kind === "port" && route.via.port === link.port,
   );
-  if (best !== undefined) return { code: "drain.bestPath", prefix: best.prefix };
   const pps = Math.max(rate.rxPps, rate.txPps);
   const share = Math.max(rate.rxBps, rate.txBps) / rate.lineBps;
-  if (pps >= quietPps || share >= quietShare)
-    return { code: "drain.traffic", packetsPerSecond: Math.round(pps) };
-  return undefined;
+  const isQuiet = pps < quietPps && share < quietShare;
+  const traffic = { code: "drain.traffic", packetsPerSecond: Math.round(pps) } as const;
+  return gapOf<"link-drained", Cause>("link-drained", {
+    inForce: () => seenUnless(isDrained ? undefined : { code: "drain.notInForce" }),
+    bypassed: () => seenUnless(best && { code: "drain.bestPath", prefix: best.prefix }),
+    quiet: () => seenUnless(isQuiet ? undefined : traffic),
+  });
 }
 
 /** Returns whether the run has as many quiet samples as a drain needs. */

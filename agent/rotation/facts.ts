@@ -7,17 +7,18 @@ import {
   type KeySlot,
   type MacsecPort,
   type MacsecSettings,
+  type Reading,
   strongValue,
   type WantedSettings,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
+import { gapOf, type Sight, seenUnless, unseenFor } from "../model/claims.ts";
 import {
   bgpUp,
   drainOf,
   isStrong,
-  isWhole,
   type LinkSnapshot,
   portOf,
   securedBy,
@@ -245,32 +246,57 @@ export function carryGap(
   const { state, link, peer } = snapshot;
   const port = portOf(state, link.port);
   if (state === undefined || port === undefined) return { code: "sibling.unread" };
-  if (strongValue(port.linkUp) === false) return { code: "sibling.linkDown" };
-  if (drainOf(state, link.port) === "on") return { code: "sibling.drained" };
-  if (isStrong(state.routing) && !bgpUp(state, link.port)) return { code: "sibling.bgpDown" };
-  const waits = strongValue(state.control)?.commitPending === true;
-  if (waits && link.device !== ownCommitOn) return { code: "sibling.commitPending" };
-  const gap = accepted === undefined ? clearGap(port, peer) : keyGap(port, accepted, peer);
-  if (gap !== undefined) return gap;
-  return isWhole(state, link.port) ? undefined : { code: "sibling.unread" };
+  const control = strongValue(state.control);
+  const waits = control?.commitPending === true && link.device !== ownCommitOn;
+  const sight = (
+    readings: readonly Reading<unknown>[],
+    why: SiblingCause | undefined,
+  ): Sight<SiblingCause> =>
+    why === undefined && !readings.every(isStrong)
+      ? unseenFor({ code: "sibling.unread" })
+      : seenUnless(why);
+  const isUp = !isStrong(state.routing) || bgpUp(state, link.port);
+  const own = accepted === undefined ? clearGaps(port, peer) : keyGaps(port, accepted, peer);
+  const isDrained = drainOf(state, link.port) === "on";
+  const isUnlit = strongValue(port.linkUp) === false;
+  return gapOf<"link-carries", SiblingCause>("link-carries", {
+    lit: () => sight([port.linkUp], isUnlit ? { code: "sibling.linkDown" } : undefined),
+    undrained: () => sight([state.routing], isDrained ? { code: "sibling.drained" } : undefined),
+    routed: () => sight([state.routing], isUp ? undefined : { code: "sibling.bgpDown" }),
+    settled: () => sight([state.control], waits ? { code: "sibling.commitPending" } : undefined),
+    secured: () => sight([port.session], own.secured),
+    policy: () => sight([port.settings], own.policy),
+    keys: () => sight([port.keys], undefined),
+    far: () => seenUnless(own.far),
+  });
 }
 
-function clearGap(port: MacsecPort, peer: PeerState | undefined): SiblingCause | undefined {
+/** What speaks against a link by its key, its policy and its far end. */
+interface OwnGaps {
+  readonly secured?: SiblingCause | undefined;
+  readonly policy?: SiblingCause | undefined;
+  readonly far?: SiblingCause | undefined;
+}
+
+function clearGaps(port: MacsecPort, peer: PeerState | undefined): OwnGaps {
   const isRead = isStrong(port.settings) && isStrong(port.keys);
-  if (isRead && !inClear(port)) return { code: "sibling.foreignMacsec" };
-  // Clear frames still pass for a while, and BGP outlives them by its hold time.
-  return peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
+  return {
+    secured: isRead && !inClear(port) ? { code: "sibling.foreignMacsec" } : undefined,
+    // Clear frames still pass for a while, and BGP outlives them by its hold time.
+    far: peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" },
+  };
 }
 
-function keyGap(
-  port: MacsecPort,
-  accepted: KeyRef,
-  peer: PeerState | undefined,
-): SiblingCause | undefined {
-  if (isStrong(port.session) && !securedBy(port, accepted)) return { code: "sibling.unsecured" };
-  const policy = strongValue(port.settings)?.policy;
-  if (isStrong(port.settings) && policy !== "mustSecure") return { code: "sibling.notMustSecure" };
-  // It still works, and not for long.
-  if (peer === undefined || pointsAt(peer, accepted)) return undefined;
-  return { code: isOff(peer) ? "sibling.farEndOff" : "sibling.farEndMoved" };
+function keyGaps(port: MacsecPort, accepted: KeyRef, peer: PeerState | undefined): OwnGaps {
+  const isForeign = isStrong(port.session) && !securedBy(port, accepted);
+  const isOpen = isStrong(port.settings) && strongValue(port.settings)?.policy !== "mustSecure";
+  const isNamed = peer === undefined || pointsAt(peer, accepted);
+  return {
+    secured: isForeign ? { code: "sibling.unsecured" } : undefined,
+    policy: isOpen ? { code: "sibling.notMustSecure" } : undefined,
+    // It still works, and not for long.
+    far: isNamed
+      ? undefined
+      : { code: isOff(peer) ? "sibling.farEndOff" : "sibling.farEndMoved" },
+  };
 }
