@@ -3,6 +3,7 @@
 
 import type { Reading, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
+import { gapOf, seenUnless, unseenFor } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { type BackedLink, type Finding, finding, type ProofLog } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
@@ -108,8 +109,8 @@ const lengthOf = (prefix: string): number => parsePrefix(prefix)?.length ?? 0;
 const provenIntervals = 3;
 const failuresMax = 2;
 
-/** Why the tunnel cannot be relied on as a backup now; undefined = its proof is good enough. */
-export function unprovenCause(
+/** What speaks against the tunnel as a backup; undefined = nothing, or it is too early to say. */
+function unprovenCause(
   log: ProofLog | undefined,
   proveMs: number,
   now: Instant,
@@ -121,6 +122,19 @@ export function unprovenCause(
   const last =
     proven === undefined ? "it was never proven" : `it was proven last at ${isoTime(proven.wall)}`;
   return `${cause ?? "no proof could be tried"}; ${last}`;
+}
+
+/** Why nothing shows that the backup would carry; undefined = its last proof does. */
+export function backupGap(
+  log: ProofLog | undefined,
+  proveMs: number,
+  now: Instant,
+): string | undefined {
+  const doubt = unprovenCause(log, proveMs, now);
+  const isTried = log?.proven !== undefined || doubt !== undefined;
+  return gapOf<"backup-ready", string>("backup-ready", {
+    proven: () => (isTried ? seenUnless(doubt) : unseenFor("it was not proven yet")),
+  });
 }
 
 /** A warning if the tunnel is the backup of a group and its proof is missing, failed or too old. */

@@ -3,6 +3,7 @@
 
 import { type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Instant, type WallTime, wallAfter } from "#hal/world.ts";
+import { judge, sightOf } from "../model/claims.ts";
 import { type Desired, type DesiredLink, linkId } from "../model/desired.ts";
 import { type LinkHealth, verdictOrder, worstOf } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
@@ -52,7 +53,11 @@ export function whereabouts(key: CompromisedKey, places: Places): Whereabouts | 
 
 /** Returns true if every place was seen without the key. */
 export function isGone({ held, unread }: Whereabouts): boolean {
-  return held.length === 0 && unread.length === 0;
+  const { kind } = judge("key-gone", {
+    absent: () => sightOf(held.length === 0),
+    read: () => sightOf(unread.length === 0 || undefined),
+  });
+  return kind === "holds";
 }
 
 type Place = { readonly kind: "held" | "unread" | "free"; readonly place: string };

@@ -4,8 +4,8 @@ import type { MacsecPort, Reading } from "#hal/model.ts";
 import {
   type ClaimName,
   claims,
-  judge,
   type Judgement,
+  judge,
   type Looks,
   type Sight,
   sightOf,
@@ -160,7 +160,9 @@ export function unseenFinding(view: LinkView, verdict: Verdict): Finding | undef
   };
   if (verdict === "protected") {
     const found = judgeLink(view);
-    return found.kind === "holds" ? undefined : say(claims["link-protected"].facts[found.fact].says);
+    return found.kind === "holds"
+      ? undefined
+      : say(claims["link-protected"].facts[found.fact].says);
   }
   if (verdict !== "degraded") return undefined;
   const found = judgeMustSecure(view);

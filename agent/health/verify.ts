@@ -10,6 +10,7 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
+import { gapOf, type Sight, seenUnless } from "../model/claims.ts";
 import { portOf } from "../model/link-snapshot.ts";
 import { sameTransforms } from "./tunnel.ts";
 
@@ -139,9 +140,11 @@ export function blockGaps(
 ): readonly string[] {
   const value = blocked === undefined ? [] : strongValue(blocked);
   if (value === undefined) return ["what is blocked outside of tunnels cannot be read"];
-  return prefixes.flatMap((prefix) =>
-    value.includes(prefix) ? [] : [`${prefix} is not blocked outside of tunnels`],
-  );
+  return prefixes.flatMap((prefix) => {
+    const gap = `${prefix} is not blocked outside of tunnels`;
+    const listed = (): Sight<string> => seenUnless(value.includes(prefix) ? undefined : gap);
+    return gapOf<"block-in-place", string>("block-in-place", { listed }) ?? [];
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 // once per outage.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
+import { judge, sightOf } from "../model/claims.ts";
 import type { Because, Reason } from "../model/health.ts";
 import { nextFor, type Severity, type WarningCode, warningRows } from "../model/warning-rows.ts";
 
@@ -106,9 +107,16 @@ export function advance(
       next.set(key, { ...before, raised: still, because, absentSince: undefined });
       continue;
     }
-    const absentSince = before.absentSince ?? now;
     const hasLeft = before.isNamed && !names.has(before.raised.about);
-    if (!hasLeft && now - absentSince < clearAfterMs) next.set(key, { ...before, absentSince });
+    // What cannot be read now is not over.
+    const isRead = !isUnread(before.raised, present);
+    const absentSince = isRead ? (before.absentSince ?? now) : before.absentSince;
+    const isAbsent = absentSince !== undefined && now - absentSince >= clearAfterMs;
+    const { kind } = judge("alarm-resolved", {
+      read: () => sightOf(isRead || undefined),
+      absent: () => sightOf(isAbsent),
+    });
+    if (!hasLeft && kind !== "holds") next.set(key, { ...before, absentSince });
     else if (before.open) report("closed", before.raised);
   }
   for (const [key, each] of present) {
@@ -129,6 +137,24 @@ export function advance(
     }
   }
   return { tracker: next, visible: visibleOf(next), events };
+}
+
+/** The codes of what is not known because it was not read. */
+const unreadCodes: ReadonlySet<WarningCode> = new Set([
+  "not-looked-yet",
+  "device-unreachable",
+  "reading-stale",
+  "reading-missing",
+  "agent-overloaded",
+]);
+
+/** Returns true if nothing was read of what a warning is about, so that it cannot be over. */
+function isUnread({ code, about, within }: Raised, present: ReadonlyMap<string, Raised>): boolean {
+  if (unreadCodes.has(code)) return false;
+  const places = [about, ...within];
+  return [...unreadCodes].some((unread) => {
+    return places.some((place) => present.has(keyOf(unread, place)));
+  });
 }
 
 /** A cause that is there and explains this no longer is none; one that has ended still is. */

@@ -189,59 +189,69 @@ export const claims = {
       },
     },
   },
-  "block-in-place": {
-    says: "what the tunnels protect passes in them alone",
+  "later-saks-proven": {
+    says: "the link works with the SAKs that follow the first one of a new key",
     use: "takes",
-    facts: { listed: now("the router lists each prefix as blocked outside", "blocked") },
+    facts: {
+      proven: run("five SAKs in a row were proven, each by frames of its own", "frames"),
+    },
+  },
+  "block-in-place": {
+    says: "the prefix passes in tunnels alone",
+    use: "takes",
+    facts: { listed: now("the router lists it as blocked outside of tunnels", "blocked") },
   },
   "backup-ready": {
     says: "the backup would carry",
     use: "tells",
     facts: {
-      answered: fact("path", "3 x `backs.prove`")("test packets were answered", "proof"),
-      counted: fact("path", "3 x `backs.prove`")("its SAs counted them both ways", "proof"),
+      proven: fact("path", "three times `backs.prove`, up to two failures in a row")(
+        "test packets were answered, and its SAs counted them both ways",
+        "proof",
+      ),
     },
   },
   "key-gone": {
-    says: "no place holds the compromised key",
+    says: "the compromised key is gone",
     use: "tells",
     facts: {
-      router: fact("router", "since it was declared")(
-        "the router listed its keys and MKA participants without it",
-        "keys",
+      absent: fact("router", "since it was declared")(
+        "no port, MKA participant or far end that was read holds it",
+        ...["keys", "session", "peer"],
       ),
-      startup: fact("router", "since it was declared")(
-        "each commit of ours is known to be saved",
-        "saved",
-      ),
-      far: fact("far end", "since it was declared")(
-        "its settled document names another key",
-        "peer",
+      read: fact("router", "since it was declared")(
+        "each place of its link was read: port, saved configuration, far end",
+        ...["keys", "saved", "peer"],
       ),
     },
   },
-  "right-present": {
-    says: "the agent may change the far end",
-    use: "takes",
+  "row-proven": {
+    says: "the recommendation is met",
+    use: "tells",
     facts: {
-      read: fact("Azure", "`rights` poll")("the rights at each scope were read", "rights"),
-      held: fact("Azure", "`rights` poll")("each action that is needed is among them", "rights"),
+      understood: fact("Azure", "the document")(
+        "each field that the row names is there and understood",
+        "document",
+      ),
+      right: fact("Azure", "the document")("each has a value that proves", "document"),
     },
   },
   "report-final": {
-    says: "the report will never say something else of this time",
+    says: "no later report says something else of this time",
     use: "tells",
     facts: {
-      supported: fact("log", "for ever")("each verdict of it has a later reading", "readings"),
-      stored: fact("log", "for ever")("its records are on the disk, in one chain", "records"),
+      confirmed: fact("log", "for ever")(
+        "each verdict up to its end has a later reading, and is on the disk",
+        "confirmed",
+      ),
     },
   },
   "alarm-resolved": {
     says: "the trouble is over",
     use: "tells",
     facts: {
-      seen: now("what it is about was read since", "reading"),
-      absent: now("the reading shows the trouble no more for 30 s", "reading"),
+      read: now("what it is about was read since", "reading"),
+      absent: now("the trouble was not seen for 30 s", "reading"),
     },
   },
 } as const satisfies Readonly<Record<string, ClaimRow>>;
@@ -289,10 +299,7 @@ export function gapOf<C extends ClaimName, Why>(claim: C, looks: Looks<C, Why>):
 }
 
 /** Judges a claim: it holds if each fact of its row was seen. Never throws but with its looks. */
-export function judge<C extends ClaimName, Why>(
-  claim: C,
-  looks: Looks<C, Why>,
-): Judgement<C, Why> {
+export function judge<C extends ClaimName, Why>(claim: C, looks: Looks<C, Why>): Judgement<C, Why> {
   let lacking: Judgement<C, Why> | undefined;
   for (const name of Object.keys(claims[claim].facts) as FactName<C>[]) {
     const sight = looks[name]();

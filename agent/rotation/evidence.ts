@@ -75,8 +75,7 @@ function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | 
       if (livePeers !== 1) return seenUnless({ code: "mka.livePeers", count: livePeers });
       return unless(respondedPeers === 1, { code: "mka.peerWithoutSak" });
     },
-    sak: () =>
-      unless(latestSak?.receive === true && latestSak.transmit, { code: "mka.sakOneWay" }),
+    sak: () => unless(latestSak?.receive === true && latestSak.transmit, { code: "mka.sakOneWay" }),
     suite: () => {
       const suite = strongValue(port.liveSuite);
       const isWanted = suite === wanted.settings.suite;

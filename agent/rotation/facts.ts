@@ -295,8 +295,6 @@ function keyGaps(port: MacsecPort, accepted: KeyRef, peer: PeerState | undefined
     secured: isForeign ? { code: "sibling.unsecured" } : undefined,
     policy: isOpen ? { code: "sibling.notMustSecure" } : undefined,
     // It still works, and not for long.
-    far: isNamed
-      ? undefined
-      : { code: isOff(peer) ? "sibling.farEndOff" : "sibling.farEndMoved" },
+    far: isNamed ? undefined : { code: isOff(peer) ? "sibling.farEndOff" : "sibling.farEndMoved" },
   };
 }

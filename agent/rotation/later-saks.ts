@@ -8,6 +8,7 @@ import {
   laterSaksNeeded,
   type PortFacts,
 } from "../model/campaign.ts";
+import { judge, type Sight, sightOf } from "../model/claims.ts";
 import type { RotationSettings } from "../model/desired.ts";
 import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../model/reason.ts";
@@ -89,7 +90,9 @@ export function laterSaksOf(run: SakRun | undefined, view: SakView): LaterSaks {
   const { rotation, now } = view;
   if (run === undefined) return { kind: "notOffered" };
   const { counted, proven, asked } = run;
-  if (proven > laterSaksNeeded) return { kind: "proven" };
+  const enough = (): Sight<undefined> => sightOf(proven > laterSaksNeeded || undefined);
+  const { kind } = judge("later-saks-proven", { proven: enough });
+  if (kind === "holds") return { kind: "proven" };
   const number = asked?.number ?? Math.max(1, proven);
   if (!counted) return { kind: "waiting", number, cause: lackOf(run, view) };
   const isAwaited = asked !== undefined && now - asked.at < rotation.settleMs;

@@ -1,6 +1,7 @@
 // The report as data: what was provable in a period, with totals that add up. Pure: the same
 // records, period and limits give the same document, whenever it is requested.
 
+import { judge, sightOf } from "../../model/claims.ts";
 import type { Client } from "../../model/client.ts";
 import type { Verdict } from "../../model/health.ts";
 import type { AuditTrail } from "../../store/audit/log.ts";
@@ -108,6 +109,8 @@ export function reportOf({ site, host, trail, period, keyAgeLimitsMs }: ReportIn
   const { lines, changes, breaks, heads, chain } = timelineOf(trail, period);
   const since = recordedSince(trail);
   const until = confirmedUntil(trail);
+  const isConfirmed = until !== undefined && until >= period.to;
+  const isFinal = judge("report-final", { confirmed: () => sightOf(isConfirmed || undefined) });
   const recordedFrom = since === undefined || since < period.from ? undefined : since;
   return {
     schema: "linkseal.report/1",
@@ -117,7 +120,7 @@ export function reportOf({ site, host, trail, period, keyAgeLimitsMs }: ReportIn
       from: momentText(period.from),
       to: momentText(period.to),
       recordedFrom: recordedFrom === undefined ? null : momentText(recordedFrom),
-      end: until !== undefined && until >= period.to ? "final" : "open",
+      end: isFinal.kind === "holds" ? "final" : "open",
       ...(keyAgeLimitsMs === undefined ? {} : { keyAgeLimitsMs }),
     },
     // Records without clients and heads give the octets that earlier versions made of them.

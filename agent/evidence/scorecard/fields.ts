@@ -2,6 +2,7 @@
 // proof, and only of fields that are present and understood: a field that is missing, or has a
 // value that no row knows, proves nothing.
 
+import { judge as judgeClaim, sightOf } from "../../model/claims.ts";
 import { at, isResource, type Source } from "./estate.ts";
 import { failed, listAt, type Outcome, proven, together, unverifiable, wordOf } from "./outcome.ts";
 
@@ -37,7 +38,13 @@ export interface Part {
 export function judge(part: Part, fields: readonly Field[], proof: string): Outcome {
   if (fields.length === 0) throw new RangeError("a proof that rests on no field");
   const found = fields.flatMap((field) => lackOf(part, field) ?? []);
-  return found.length === 0 ? proven(proof) : together(found);
+  const has = (verdict: Outcome["verdict"]): boolean =>
+    found.some((one) => one.verdict === verdict);
+  const { kind } = judgeClaim("row-proven", {
+    understood: () => sightOf(has("notVerifiable") ? undefined : true),
+    right: () => sightOf(!has("failed")),
+  });
+  return kind === "holds" ? proven(proof) : together(found);
 }
 
 /** Makes the proof of what was seen whole: at the edge, or as a list without entry. */

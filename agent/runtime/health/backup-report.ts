@@ -2,7 +2,7 @@
 // proven.
 
 import type { WallTime } from "#hal/world.ts";
-import { type Riding, ridingOf, unprovenCause } from "../../health/backup.ts";
+import { backupGap, type Riding, ridingOf } from "../../health/backup.ts";
 import { routesIn } from "../../health/tunnel-paths.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
@@ -98,7 +98,7 @@ export class BackupWatch {
       since: since?.kind === riding.kind ? isoTime(since.wall) : null,
       because: riding.kind === "standby" ? null : riding.because,
       provenAt: proof?.proven === undefined ? null : isoTime(proof.proven.wall),
-      unproven: unprovenCause(proof, backs.proveMs, now) ?? null,
+      unproven: backupGap(proof, backs.proveMs, now) ?? null,
     };
   }
 }

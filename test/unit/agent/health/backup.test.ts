@@ -2,7 +2,7 @@
 // and when it cannot be relied on.
 
 import { describe, expect, it } from "vitest";
-import { ridingOf, unprovenCause } from "#agent/health/backup.ts";
+import { backupGap, ridingOf } from "#agent/health/backup.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { BackedLink, ProofLog, TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { known, type Route, type Routing, unknown } from "#hal/model.ts";
@@ -356,18 +356,18 @@ describe("the proof of a backup", () => {
     { what: "older", seen: log(), ms: 3 * proveMs + 1, isGood: false },
     { what: "failed once since", seen: log({ failures: 1, cause: "lost" }), ms: 1, isGood: true },
     { what: "failed twice since", seen: log({ failures: 2, cause: "lost" }), ms: 1, isGood: false },
-    { what: "not there yet", seen: log({ proven: undefined }), ms: proveMs, isGood: true },
+    { what: "not there yet", seen: log({ proven: undefined }), ms: proveMs, isGood: false },
     { what: "never there", seen: log({ proven: undefined }), ms: 3 * proveMs + 1, isGood: false },
-    { what: "not tried at all", seen: undefined, ms: 9 * proveMs, isGood: true },
+    { what: "not tried at all", seen: undefined, ms: 9 * proveMs, isGood: false },
   ])("a proof that is $what is good for the tested time", ({ seen, ms, isGood }) => {
-    expect(unprovenCause(seen, proveMs, at(ms)) === undefined).toBe(isGood);
+    expect(backupGap(seen, proveMs, at(ms)) === undefined).toBe(isGood);
   });
 
   it("an unproven backup reports why, and when it was last proven", () => {
-    expect(unprovenCause(log({ failures: 2, cause: "none came" }), proveMs, at(1))).toBe(
+    expect(backupGap(log({ failures: 2, cause: "none came" }), proveMs, at(1))).toBe(
       "none came; it was proven last at 1970-01-01T00:00:00Z",
     );
-    expect(unprovenCause(log({ proven: undefined }), proveMs, at(9 * proveMs))).toBe(
+    expect(backupGap(log({ proven: undefined }), proveMs, at(9 * proveMs))).toBe(
       "no proof could be tried; it was never proven",
     );
     const proof = log({ failures: 2, cause: "none came" });
@@ -382,7 +382,7 @@ describe("the proof of a backup", () => {
     );
     expect([verdict, reasons[0]?.code]).toEqual(["degraded", "backup-unproven"]);
     const late = log({ proven: { at: at(100_000), wall: 0 as WallTime } });
-    expect(unprovenCause(late, 60_000, at(100_001))).toBeUndefined();
+    expect(backupGap(late, 60_000, at(100_001))).toBeUndefined();
     expect(reasons[0]?.text).toContain("hub-1 would be the backup of erd-demo");
   });
 });

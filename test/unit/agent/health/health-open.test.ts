@@ -88,7 +88,9 @@ describe("the SAs of a SecY", () => {
     ["not known", unknown("queryFailed", now)],
     ["known from long ago", known("none" as const, at(1_000))],
   ])("SAs of a SecY that are %s leave the link unknown", (_name, reading) => {
-    expect(reasonsOf(held(reading))).toEqual(["nothing shows of HERE that both directions of its SecY use one SAK"]);
+    expect(reasonsOf(held(reading))).toEqual([
+      "nothing shows of HERE that both directions of its SecY use one SAK",
+    ]);
   });
 });
 
