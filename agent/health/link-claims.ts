@@ -118,12 +118,12 @@ function whole(view: LinkView): Sight<undefined> {
 }
 
 /** Returns whether the link carries traffic under MACsec. */
-export function judgeLink(view: LinkView): Judgement<"link-protected", undefined> {
+function judgeLink(view: LinkView): Judgement<"link-protected", undefined> {
   return judge("link-protected", linkProtected(view));
 }
 
 /** Returns whether the port sends and takes no data in the clear. */
-export function judgeMustSecure(view: LinkView): Judgement<"must-secure", undefined> {
+function judgeMustSecure(view: LinkView): Judgement<"must-secure", undefined> {
   return judge("must-secure", mustSecure(view));
 }
 

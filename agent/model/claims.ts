@@ -256,8 +256,9 @@ export const claims = {
   },
 } as const satisfies Readonly<Record<string, ClaimRow>>;
 
+/** The name of a claim. */
 export type ClaimName = keyof typeof claims;
-export type FactName<C extends ClaimName> = keyof (typeof claims)[C]["facts"] & string;
+type FactName<C extends ClaimName> = keyof (typeof claims)[C]["facts"] & string;
 
 /** What the evidence shows of one fact; `unseen` = it shows neither that it is so nor that not. */
 export type Sight<Why> =
@@ -274,6 +275,7 @@ export type Judgement<C extends ClaimName, Why> =
   | { readonly kind: "holds" }
   | { readonly kind: "refuted" | "unknown"; readonly fact: FactName<C>; readonly why: Why };
 
+/** What is seen of a fact that holds. */
 export const seen = { kind: "seen" } as const;
 
 /** Makes what is seen of a fact whose reading is there; `why` = what it shows instead. */

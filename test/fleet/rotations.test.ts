@@ -22,7 +22,7 @@ import { foundBy } from "./found-by.ts";
 const asked = process.env["LINKSEAL_SEED"];
 const seeds =
   asked === undefined
-    ? Array.from({ length: effort(6, 5_000) }, (_, index) => `weather-${index}`)
+    ? Array.from({ length: effort(7, 5_000) }, (_, index) => `weather-${index}`)
     : [asked];
 
 describe("rotations under faults", () => {

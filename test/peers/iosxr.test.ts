@@ -29,6 +29,7 @@ describe("a simulated IOS XR router", () => {
       "commit confirmed 60",
       "do show running-config interface HundredGigE0/0/0/0",
       "end",
+      "yes",
       "show running-config interface HundredGigE0/0/0/0",
     );
     expect(stdout).toContain("(config-if)#commit confirmed 60");

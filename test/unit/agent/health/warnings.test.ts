@@ -121,6 +121,21 @@ describe("the tracker", () => {
     expect(reported).toEqual(["10 opened mka-no-live-peer", "90 closed mka-no-live-peer"]);
   });
 
+  it("a warning about what cannot be read is not over until it was read without it", () => {
+    const clear = raise("frames-untagged");
+    const silent = { ...raise("device-unreachable", "edge-a"), within: [] };
+    const script = [
+      [0, [{ ...clear, within: ["edge-a"] }]],
+      [1, [silent]],
+      [200, [silent]],
+      [201, []],
+      [230, []],
+      [231, []],
+    ] as const;
+    const ofIt = play(script).reported.filter((line) => line.includes("frames-untagged"));
+    expect(ofIt).toEqual(["0 opened frames-untagged", "231 closed frames-untagged"]);
+  });
+
   it("a link that flaps at 1 Hz for ten minutes is one outage", () => {
     const flap: (readonly [number, readonly Raised[]])[] = [];
     for (let half = 0; half < 1200; half += 1) flap.push([half / 2, half % 2 === 0 ? [down] : []]);
