@@ -258,7 +258,10 @@ export class RouterStage {
   get rest(): string {
     const campaign = this.agent.memory.campaigns[group];
     const { verdict, groups } = this.agent.status();
-    const reasons = groups.flatMap(({ links }) => links.flatMap((link) => link.reasons));
+    const troubled = groups.flatMap(({ links }) =>
+      links.filter((one) => one.verdict !== "protected"),
+    );
+    const reasons = troubled.flatMap((link) => link.reasons);
     const why = campaign === undefined ? "" : reasonText(campaign.reason);
     const links = reasons.map(({ text }) => text).join("; ");
     return `${verdict}, campaign ${campaign?.state ?? "none"}: ${why} ${links}`;

@@ -138,7 +138,7 @@ const stepDefects: readonly SeededDefect[] = [
   mistakes("no-reason", "liveness", "stops without a reason", (step) =>
     step.next === "held" ? { ...step, reason: { code: "recorded", text: "" } } : step,
   ),
-  seeded("repeats-itself", "P2", "does its last action again when it starts", repeating),
+  seeded("repeats-itself", "P3", "does its last action again when it starts", repeating),
 ];
 
 export const decisionDefects: readonly SeededDefect[] = [...rowDefects, ...stepDefects];

@@ -258,6 +258,7 @@ export class ManualOperator {
     const links = site.links.filter((link) => link.group === group);
     const last = agent.memory.campaigns[group];
     const left = last?.links.some(({ outcome }) => outcome === "abandoned") === true;
+    if (isDeclared(agent, group)) return await this.#beginAgain(agent, group, links);
     if (left && links.some((link) => link.edge.keys().length > 1)) {
       return await this.#say(agent, group, "revert");
     }
@@ -272,6 +273,28 @@ export class ManualOperator {
     if (status?.verdict === "protected") return;
     await agent.commands.enrol(group, { by: who, risks: this.#parts.risks }, this.#never);
   }
+
+  /** An emergency that was given up leaves its key in use: it is begun again, as the status says. */
+  async #beginAgain(agent: Agent, group: string, links: readonly SiteLink[]): Promise<void> {
+    const { site } = this.#parts.run.stormSite;
+    for (const link of links) {
+      putRight(site, agent.memory, link);
+      if (agent.memory.drains[link.id] !== undefined)
+        await agent.commands.undrain(link.id, this.#never);
+    }
+    const asked = { by: who, risks: this.#parts.risks, urgency: "emergency" } as const;
+    await agent.commands.rotate(group, asked, this.#never).catch((error: unknown) => {
+      unlessRefused(error);
+      // It asks for a newer pair where the vault has none.
+      for (const { key } of links) site.vault.generatePair(key, "gcm-aes-xpn-256");
+    });
+  }
+}
+
+function isDeclared(agent: Agent, group: string): boolean {
+  const status = agent.status().groups.find(({ name }) => name === group);
+  const reasons = status?.links.flatMap((link) => link.reasons) ?? [];
+  return reasons.some(({ code }) => code === "compromised-key-in-use");
 }
 
 function unlessRefused(error: unknown): void {
