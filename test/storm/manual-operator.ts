@@ -274,7 +274,7 @@ export class ManualOperator {
     await agent.commands.enrol(group, { by: who, risks: this.#parts.risks }, this.#never);
   }
 
-  /** An emergency that was given up leaves its key in use: it is begun again, as the status says. */
+  /** An emergency that was given up leaves its key in use: it is begun again, as status says. */
   async #beginAgain(agent: Agent, group: string, links: readonly SiteLink[]): Promise<void> {
     const { site } = this.#parts.run.stormSite;
     for (const link of links) {
