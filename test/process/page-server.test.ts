@@ -418,7 +418,7 @@ describe("a page under TLS", () => {
     await expect(serve({ tls: pair("open", validity, 0o644) })).rejects.toThrow(
       "other users may access",
     );
-    await expect(serve({ tls: { ...good, key: "file:/nowhere" } })).rejects.toThrow("ENOENT");
+    await expect(serve({ tls: { ...good, key: "file:/nowhere/key" } })).rejects.toThrow("ENOENT");
   });
 
   it("a page beyond loopback is refused without TLS, whatever a config says", async () => {
