@@ -137,6 +137,20 @@ export async function readRouting(
   };
 }
 
+/** Lists the connections of BGP's port (RFC 4271 8.2.1) that are up, below a head line. */
+const bgpConnections = ["ss", "-tn", "state", "established", "( sport = :179 or dport = :179 )"];
+
+/**
+ * Asks the kernel whether this host has no BGP session, whoever would speak; false = it may have
+ * one, also where FRR's instance can be in a network namespace of its own (`-N`).
+ */
+export async function hasNoSession({ exec, shell }: Frr, signal: AbortSignal): Promise<boolean> {
+  if (shell.length > 1) return false;
+  const { status, stdout } = await exec(bgpConnections, nothing, signal);
+  const [head, ...connections] = new TextDecoder().decode(stdout).trim().split("\n");
+  return status === 0 && /^Recv-Q\b.*\bPeer\b/.test(head ?? "") && connections.length === 0;
+}
+
 /** Separates the sessions over ports from those inside tunnels, in the form of an observation. */
 export function reportedSessions(
   all: readonly SessionObservation[],

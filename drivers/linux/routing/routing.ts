@@ -20,6 +20,7 @@ import {
   type BgpScope,
   type Frr,
   findPort,
+  hasNoSession,
   interfaceOf,
   type RoutingObservation,
   readAdvertisements,
@@ -41,6 +42,7 @@ const markedMs = 20_000;
  * Well inside the longest observation: a shell that hangs must not hide what the kernel reports.
  */
 const answerMsMax = 6_000;
+const kernelMsMax = 1_000;
 
 interface Counted {
   readonly at: Instant;
@@ -91,8 +93,9 @@ export class RoutingObserver {
   }
 
   /**
-   * Returns unknown if FRR does not answer, or in words that are not understood. `beside`: what
-   * this host protects by other means than MACsec, past which nothing may be advertised.
+   * Returns unknown if FRR does not answer, or in words that are not understood; one that does not
+   * run has no session if the kernel has none. `beside`: what this host protects by other means
+   * than MACsec, past which nothing may be advertised.
    */
   async observe(
     subnets: readonly Subnet[],
@@ -125,7 +128,22 @@ export class RoutingObserver {
       );
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      if (error.code === "transport.unreachable" && (await this.#isMute(signal))) {
+        return known({ sessions: [], routes: [], drains: [] }, at);
+      }
       return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
+    }
+  }
+
+  async #isMute(signal: AbortSignal): Promise<boolean> {
+    const limit = { ms: kernelMsMax, where: "ss", effect: "none" } as const;
+    try {
+      return await withDeadline(this.#clock, limit, signal, (bounded) =>
+        hasNoSession(this.#frr, bounded),
+      );
+    } catch (error) {
+      if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      return false;
     }
   }
 

@@ -36,6 +36,8 @@ export class PretendFrr implements Frr {
   silence: ExecReply | Error | undefined;
   /** The counters of the kernel; undefined = as recorded. */
   md5: Md5Counters | undefined;
+  /** The kernel's list of the connections of BGP. */
+  connections: ExecReply = reply(1, "", "not simulated");
 
   constructor(shell: readonly string[] = ["vtysh", "-N", "edge"]) {
     this.shell = shell;
@@ -43,6 +45,7 @@ export class PretendFrr implements Frr {
 
   readonly exec: Frr["exec"] = async (argv) => {
     if (argv[0] === "cat") return reply(0, this.#netstat());
+    if (argv[0] === "ss") return this.connections;
     const words = argv.slice(this.shell.length);
     const commands = words.filter((_word, index) => index % 2 === 1);
     const odd = words.filter((word, index) => index % 2 === 0 && word !== "-c");

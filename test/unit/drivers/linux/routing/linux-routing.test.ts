@@ -23,9 +23,14 @@ const plain =
 
 class Bench {
   readonly clock = new SimClock(wallStart);
-  readonly frr = new PretendFrr();
-  readonly observer = new RoutingObserver(this.frr, this.clock);
+  readonly frr: PretendFrr;
+  readonly observer: RoutingObserver;
   beside: "tunnels" | "none" = "none";
+
+  constructor(shell?: readonly string[]) {
+    this.frr = new PretendFrr(shell);
+    this.observer = new RoutingObserver(this.frr, this.clock);
+  }
 
   async observe(signal = never): Promise<Reading<Routing>> {
     return await this.observer.observe(subnets, this.beside, signal);
@@ -280,6 +285,29 @@ describe("an FRR that does not answer", () => {
     expect(await bench.observe()).toEqual({ kind: "unknown", why, at: 3_000 });
     bench.frr.silence = undefined;
     expect((await bench.observe()).kind).toBe("known");
+  });
+
+  // A host with FRR's package and no BGP had tunnels of an unknown state for ever.
+  it("an FRR that does not run has no session where the kernel lists none", async () => {
+    const head = "Recv-Q Send-Q Local Address:Port Peer Address:Port";
+    const session = "0      0      192.0.2.1:179      192.0.2.2:40112";
+    const fails = reply(255, "", "Cannot open netlink socket");
+    const nothing = { sessions: [], routes: [], drains: [] };
+    const listed: [ReturnType<typeof reply>, boolean, string[]][] = [
+      [reply(0, `${head}\n`), true, ["vtysh"]],
+      [reply(0, `${head}\n${session}\n`), false, ["vtysh"]],
+      [reply(0, ""), false, ["vtysh"]],
+      [fails, false, ["vtysh"]],
+      [reply(0, `${head}\n`), false, ["vtysh", "-N", "edge"]],
+    ];
+    for (const [answer, isMute, shell] of listed) {
+      const bench = new Bench(shell);
+      bench.frr.silence = reply(1, "", "Exiting: failed to connect to any daemons.");
+      bench.frr.connections = answer;
+      const at = bench.clock.now();
+      const wanted = isMute ? known(nothing, at) : unknown("queryFailed", at);
+      expect(await bench.observe()).toEqual(wanted);
+    }
   });
 
   it("a drain keeps its time while FRR does not answer", async () => {
