@@ -109,26 +109,25 @@ const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 // Boots and waits. Resolves to true if the machine had to be killed.
 async function boot(run: MachineRun, control: string, log: number): Promise<boolean> {
-  if (run.kernel !== "user-mode") {
-    const options = emulatorOptions(run, control);
-    return await waitFor(
-      run,
-      spawn(emulator, options, {
-        stdio: ["ignore", log, log, run.out, run.err],
-      }),
-    );
-  }
-  const { userMode } = filesIn(machineFolder);
   const words = ["out", "err"].map((name) => join(control, name));
   for (const path of words) writeFileSync(path, "");
-  // Each process in it is a process of this computer, in the group of the first.
-  const options: SpawnOptions = { stdio: ["ignore", log, log], detached: true };
-  const argv = ["-c", processorFor(run), userMode, ...userModeOptions(run, control)];
-  const overdue = await waitFor(run, spawn("taskset", argv, options));
+  const stdio = { stdio: ["ignore", log, log] } satisfies SpawnOptions;
+  const overdue = await waitFor(
+    run,
+    run.kernel === "user-mode"
+      ? spawn("taskset", userModeWords(run, control), { ...stdio, detached: true })
+      : spawn(emulator, emulatorOptions(run, control), stdio),
+  );
   [run.out, run.err].forEach((descriptor, index) => {
     writeFileSync(descriptor, readFileSync(words[index] ?? ""));
   });
   return overdue;
+}
+
+/** Each process in it is a process of this computer, in the group of the first. */
+function userModeWords(run: MachineRun, control: string): string[] {
+  const { userMode } = filesIn(machineFolder);
+  return ["-c", processorFor(run), userMode, ...userModeOptions(run, control)];
 }
 
 /** Returns the number of a processor that this process may use; all may be used without a wish. */
@@ -207,9 +206,9 @@ function emulatorOptions(run: MachineRun, control: string): string[] {
     "-virtfs",
     `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap${more}`,
   ];
-  const port = (name: string, fd: number, set: number): string[] => [
-    ...["-add-fd", `fd=${fd},set=${set}`],
-    ...["-chardev", `file,id=${name},path=/dev/fdset/${set},append=on`],
+  // The emulator writes into no descriptor that is open for reading too, as a terminal's is.
+  const port = (name: string): string[] => [
+    ...["-chardev", `file,id=${name},path=${join(control, name)},append=on`],
     ...["-device", `virtserialport,chardev=${name},name=${name}`],
   ];
   return [
@@ -223,7 +222,7 @@ function emulatorOptions(run: MachineRun, control: string): string[] {
     ...shared(control, "control", ""),
     ...(run.results === undefined ? [] : shared(run.results, "results", "")),
     ...["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"],
-    ...port("out", 3, 1),
-    ...port("err", 4, 2),
+    ...port("out"),
+    ...port("err"),
   ];
 }
