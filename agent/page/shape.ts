@@ -2,7 +2,10 @@
 
 import type { LinksealEvent } from "../model/events.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
-import type { GroupStatus, LinkStatus, Status, TunnelStatus } from "../runtime/health/status.ts";
+import type { LinkStatus, Status } from "../runtime/health/status.ts";
+
+type PlainGroup = Status["groups"][number];
+type PlainTunnel = Status["tunnels"][number];
 
 /** One observation of a link; counters are decimal text, null = not known. */
 export interface LinkSample {
@@ -84,7 +87,7 @@ export interface PageLink extends LinkStatus {
 }
 
 /** A tunnel of the status, and what the page shows beyond that; null = not known. */
-export interface PageTunnel extends TunnelStatus {
+export interface PageTunnel extends PlainTunnel {
   /** Name of the device that ends it. */
   readonly device: string;
   /** Our outer address. */
@@ -101,7 +104,7 @@ export interface PageTunnel extends TunnelStatus {
   readonly newest: TunnelSample | null;
 }
 
-interface PageGroup extends GroupStatus {
+interface PageGroup extends PlainGroup {
   readonly links: readonly PageLink[];
 }
 
@@ -125,6 +128,7 @@ export interface PageSnapshot {
   readonly schema: "linkseal.page/1";
   /** Unix time of the agent, in milliseconds. */
   readonly at: number;
+  /** The status, with what the page adds. */
   readonly status: PageStatus;
   /** All devices of the config. */
   readonly devices: readonly PageDevice[];

@@ -8,11 +8,13 @@ import { visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
 import type { SiteLink, SiteSnapshot, SiteTunnel } from "../runtime/health/site-snapshot.ts";
-import type { Moment } from "../runtime/health/status.ts";
 import { pnUsedRatio } from "../telemetry/link-metrics.ts";
 import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
 import { plannedWork } from "./planned-work.ts";
 import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
+
+/** When a snapshot was taken. */
+type Moment = Pick<SiteSnapshot, "now" | "wall">;
 
 const eventsMax = 80;
 /**

@@ -29,7 +29,6 @@ import { insideOf } from "./bgp-report.ts";
 import { ppkOf } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import {
-  blindStatus,
   type GroupStatus,
   groupStatus,
   type LinkStatus,
@@ -65,14 +64,19 @@ export interface SiteGroup {
 
 /** A link of the config; undefined = not known, or its device was not read lately. */
 export interface SiteLink {
+  /** The link in the config. */
   readonly link: DesiredLink;
+  /** Its group in the config. */
   readonly group: DesiredGroup;
+  /** Its entry in the status. */
   readonly status: LinkStatus;
+  /** State of its device, no older than `health.staleAfter`. */
   readonly state: DeviceState | undefined;
   /** undefined also although `state` is known = the device lists no such port. */
   readonly port: MacsecPort | undefined;
   /** The BGP sessions over the port. */
   readonly sessions: readonly BgpSession[] | undefined;
+  /** True if the traffic of the port is moved away. */
   readonly isDrained: boolean | undefined;
   /** When the accepted CAK version was made. */
   readonly keyCreated: WallTime | undefined;
@@ -82,8 +86,11 @@ export interface SiteLink {
 
 /** A tunnel of the config. */
 export interface SiteTunnel {
+  /** The tunnel in the config. */
   readonly tunnel: DesiredTunnel;
+  /** Its entry in the status. */
   readonly status: TunnelStatus;
+  /** The tunnel on its device. */
   readonly seen: SeenTunnel;
   /** Earlier observations that are kept, the newest last. */
   readonly history: readonly IpsecTunnel[];
@@ -91,20 +98,33 @@ export interface SiteTunnel {
 
 /** A site at one moment, with everything of the config in its order, whether it is there or not. */
 export interface SiteSnapshot extends Moment {
+  /** The status of linkseal.status/1. */
   readonly status: Status;
   /** Expiry times of everything in use, as far as they are known. */
   readonly ends: readonly UsedUntil[];
+  /** All devices. */
   readonly devices: readonly SiteDevice[];
+  /** All groups. */
   readonly groups: readonly SiteGroup[];
   /** The links of all groups. */
   readonly links: readonly SiteLink[];
+  /** All tunnels. */
   readonly tunnels: readonly SiteTunnel[];
 }
 
 /** Returns the snapshot without a config in force, for a reason. */
 export function blindSnapshot({ now, wall }: Moment, reason: Reason): SiteSnapshot {
-  const status = blindStatus(wall, reason);
-  return { now, wall, status, ends: [], devices: [], groups: [], links: [], tunnels: [] };
+  const none = { groups: [], tunnels: [] };
+  const parts = { site: null, reasons: [reason], ...none, warnings: [], unmanaged: [] };
+  return {
+    now,
+    wall,
+    status: siteStatus(parts, { now, wall }),
+    ends: [],
+    devices: [],
+    links: [],
+    ...none,
+  };
 }
 
 /** What is evaluated, and what the evaluation said. */
@@ -130,7 +150,7 @@ export function siteSnapshot(evaluation: Evaluation, clock: Now): SiteSnapshot {
   const groups = wanted.map((group) => groupOf(evaluation, group, moment));
   const tunnels = wantedTunnels.map((tunnel) => tunnelOf(evaluation, tunnel, moment));
   const parts = {
-    ...{ site, warnings, unmanaged: unmanagedOf(agent, supervisor) },
+    ...{ site, reasons: [], warnings, unmanaged: unmanagedOf(agent, supervisor) },
     groups: groups.map(({ status }) => status),
     tunnels: tunnels.map(({ status }) => status),
   };

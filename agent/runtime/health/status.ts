@@ -149,7 +149,6 @@ export interface LinkStatus {
   } | null;
 }
 
-/** A group in the status. */
 export interface GroupStatus {
   readonly name: string;
   readonly verdict: Verdict;
@@ -158,7 +157,6 @@ export interface GroupStatus {
   readonly links: readonly LinkStatus[];
 }
 
-/** A tunnel in the status. */
 export interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
@@ -231,17 +229,14 @@ export interface Status {
   readonly unmanaged: readonly Unmanaged[];
 }
 
-/** The parts of a site whose config is in force. */
-interface SiteParts extends Pick<Status, "groups" | "tunnels" | "unmanaged"> {
-  readonly site: string;
+/** What the status of the site is derived from. */
+interface SiteParts extends Omit<Status, "schema" | "at" | "verdict" | "warnings"> {
   readonly warnings: readonly VisibleWarning[];
 }
 
-/** Derives the status of the site, which is as bad as its worst part. */
-export function siteStatus(
-  { site, groups, tunnels, unmanaged, warnings }: SiteParts,
-  { now, wall }: Moment,
-): Status {
+/** Derives the status of the site, as bad as its worst part; without parts it is "unknown". */
+export function siteStatus(parts: SiteParts, { now, wall }: Moment): Status {
+  const { site, reasons, groups, tunnels, unmanaged, warnings } = parts;
   // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.
   const timeOf = (instant: Instant): string => isoTime(wallAfter(wall, instant - now));
   return {
@@ -249,9 +244,7 @@ export function siteStatus(
     site,
     at: isoTime(wall),
     verdict: worstOf([...groups, ...tunnels].map((part) => part.verdict)),
-    reasons: [],
-    groups,
-    tunnels,
+    ...{ reasons, groups, tunnels },
     warnings: warnings.map(({ code, severity, about, since, absentSince, text, next }) => ({
       ...{ code, severity, about },
       since: timeOf(since),
@@ -269,22 +262,7 @@ export const notConfigured: Reason = {
   next: nextFor("not-configured", "site"),
 };
 
-/** Returns the status without a config in force, for a reason. */
-export function blindStatus(wall: WallTime, reason: Reason): Status {
-  return {
-    schema: "linkseal.status/1",
-    site: null,
-    at: isoTime(wall),
-    verdict: "unknown",
-    reasons: [reason],
-    groups: [],
-    tunnels: [],
-    warnings: [],
-    unmanaged: [],
-  };
-}
-
-/** Derives the status of a group, which is as bad as its worst link; without links it is unknown. */
+/** Derives the status of a group, which is as bad as its worst link. */
 export function groupStatus(
   name: string,
   rotation: GroupStatus["rotation"],
@@ -296,12 +274,13 @@ export function groupStatus(
 /** Derives the status of a tunnel. */
 export function tunnelStatus(facts: TunnelFacts, now: Instant): TunnelStatus {
   const { name, health, gateway, bgp, share, backup, ppk } = facts;
+  const { connection = "", instance = null } = gateway ?? {};
   return {
     name,
     verdict: health.verdict,
     reasons: health.reasons,
     because: health.because ?? null,
-    azure: gateway === undefined ? null : azureOf(gateway, now),
+    azure: gateway === undefined ? null : { connection, instance, ageMs: now - gateway.at },
     bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
     share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
     backup: backup ?? null,
@@ -399,8 +378,4 @@ function framesStatus(frames: MacsecFrames | undefined): LinkStatus["frames"] {
     rxClear: rxClear === undefined ? null : String(rxClear),
     txProtected: String(txProtected),
   };
-}
-
-function azureOf({ connection, instance, at }: GatewayReport, now: Instant): TunnelStatus["azure"] {
-  return { connection, instance, ageMs: now - at };
 }

@@ -4,8 +4,8 @@ import type { Share } from "#agent/health/tunnel-bundle.ts";
 import type { VisibleWarning } from "#agent/health/warnings.ts";
 import { isoTime, wholeDays } from "#agent/model/iso-time.ts";
 import type { Inside } from "#agent/runtime/health/bgp-report.ts";
+import { blindSnapshot } from "#agent/runtime/health/site-snapshot.ts";
 import {
-  blindStatus,
   groupStatus,
   type LinkFacts,
   linkStatus,
@@ -51,6 +51,7 @@ const group = (links: readonly LinkFacts[]) =>
 const status = (links: readonly LinkFacts[]) => {
   const parts = {
     site: "demo",
+    reasons: [],
     groups: [group(links)],
     tunnels: [hub()],
     warnings: [
@@ -161,7 +162,7 @@ describe("status as JSON", () => {
       ...{ code: "key-age", severity: "warning", about: "hub-1", text: "", next: "" },
       ...{ since: at(40_000), absentSince: undefined },
     };
-    const none = { site: "demo", groups: [], tunnels: [], unmanaged: [] };
+    const none = { site: "demo", reasons: [], groups: [], tunnels: [], unmanaged: [] };
     const { warnings } = siteStatus({ ...none, warnings: [warning] }, moment);
     expect(warnings[0]?.absentSince).toBeNull();
   });
@@ -231,7 +232,7 @@ describe("status as JSON", () => {
   });
 
   it("the status without an accepted intent is unknown, with the next step", () => {
-    expect(blindStatus(wall, notConfigured)).toEqual({
+    expect(blindSnapshot(moment, notConfigured).status).toEqual({
       ...nothing,
       reasons: [
         {
@@ -245,7 +246,7 @@ describe("status as JSON", () => {
 
   it("the status with a damaged intent is unknown, with the reason", () => {
     const reason = { code: "journal-lossy", text: "config 3 is gone", next: "restore it" } as const;
-    expect(blindStatus(wall, reason)).toEqual({
+    expect(blindSnapshot(moment, reason).status).toEqual({
       ...nothing,
       reasons: [reason],
     });
