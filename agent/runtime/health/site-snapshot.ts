@@ -43,7 +43,7 @@ import {
 import { unmanagedOf } from "./unmanaged.ts";
 
 /** A device of the config. */
-export interface SiteDevice {
+interface SiteDevice {
   readonly device: DesiredDevice;
   /** True if the newest observation succeeded and is not stale. */
   readonly isUp: boolean;
@@ -54,7 +54,7 @@ export interface SiteDevice {
 }
 
 /** A group of the config. */
-export interface SiteGroup {
+interface SiteGroup {
   readonly group: DesiredGroup;
   readonly status: GroupStatus;
   /** The running campaign; undefined = none runs. */
