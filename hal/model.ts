@@ -54,8 +54,8 @@ export function unknown(why: UnknownWhy, at: Instant, query?: string): Reading<n
 }
 
 /** Returns the value of a strong reading; undefined where it is unknown or weak. */
-export function strongValue<T>(reading: Reading<T>): T | undefined {
-  return reading.kind === "known" && reading.weak !== true ? reading.value : undefined;
+export function strongValue<T>(reading: Reading<T> | undefined): T | undefined {
+  return reading?.kind === "known" && reading.weak !== true ? reading.value : undefined;
 }
 
 /** The MACsec state of one port, as its device reports it. */

@@ -14,11 +14,11 @@ import { type CommandBlock, commandBlocks } from "../explain/commands.ts";
 import { type KeyOf, type LinkScene, type Scene, sceneOf } from "../explain/scene.ts";
 import { type FilledStep, filledSteps } from "../explain/steps.ts";
 import { azureCipher } from "../model/azure-words.ts";
-import { type DesiredLink, linkId } from "../model/desired.ts";
+import { linkId } from "../model/desired.ts";
 import type { Finding } from "../model/finding.ts";
-import { drainOf, portOf } from "../model/link-snapshot.ts";
 import { severityOf } from "../model/severity.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import type { SiteLink } from "../runtime/health/site-snapshot.ts";
 import type { LinkStatus } from "../runtime/health/status.ts";
 import { named } from "../store/journal/memory.ts";
 
@@ -89,27 +89,22 @@ export interface LinkDetail {
   }[];
 }
 
-type Asked = Pick<AgentView, "memory" | "supervisor" | "status">;
+type Asked = Pick<AgentView, "memory" | "supervisor" | "snapshot">;
 
 /** Returns the detail of a link (`group/link`); undefined = no accepted config has such a link. */
 export function linkDetail(agent: Asked, id: string): LinkDetail | undefined {
   const { supervisor } = agent;
   if (supervisor === undefined) return undefined;
-  const { desired } = supervisor.intent;
-  const scene = sceneOf(desired, id, keyOfAgent(agent));
-  const link = desired.groups.flatMap(({ links }) => links).find((one) => linkId(one) === id);
-  const status = agent
-    .status()
-    .groups.flatMap(({ name, links }) => links.map((one) => ({ name, one })))
-    .find(({ name, one }) => `${name}/${one.name}` === id)?.one;
-  if (scene.kind !== "link" || link === undefined || status === undefined) return undefined;
-  const { deviceCache } = supervisor;
-  const peer = deviceCache.peer(link)?.state;
+  const scene = sceneOf(supervisor.intent.desired, id, keyOfAgent(agent));
+  const found = agent.snapshot().links.find((one) => linkId(one.link) === id);
+  if (scene.kind !== "link" || found === undefined) return undefined;
+  const { link, status } = found;
+  const peer = supervisor.deviceCache.peer(link)?.state;
   return {
     schema: "linkseal.link/1",
     id,
     status,
-    router: routerPart(agent, link, scene),
+    router: routerPart(found, scene),
     farEnd: peer === undefined ? null : farEndPart(scene, peer),
     wanted: {
       suite: link.settings.suite,
@@ -174,43 +169,31 @@ function keyOfAgent({ memory }: Pick<Asked, "memory">): KeyOf {
   return (link) => named(memory.bindings, linkId(link))?.key;
 }
 
-function routerPart(agent: Asked, link: DesiredLink, { device }: LinkScene): LinkDetail["router"] {
-  // As everywhere, what is older than the freshness limit is not known.
-  const state = agent.supervisor?.deviceCache.snapshot(link).state;
-  const port = portOf(state, link.port);
-  const routing = state === undefined ? undefined : strongValue(state.routing);
-  const session = port === undefined ? undefined : strongValue(port.session);
+function routerPart(
+  { port, sessions = [], isDrained }: SiteLink,
+  { device }: LinkScene,
+): LinkDetail["router"] {
+  const session = strongValue(port?.session);
   return {
     driver: device.platform,
     address: device.address,
-    admin: port === undefined ? null : (strongValue(port.admin) ?? null),
-    linkUp: port === undefined ? null : (strongValue(port.linkUp) ?? null),
+    admin: strongValue(port?.admin) ?? null,
+    linkUp: strongValue(port?.linkUp) ?? null,
     controlledPort: session?.controlledPort ?? null,
-    keys: keysOf(port),
+    keys: strongValue(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
     settings: settingsOf(port),
     livePeers: session?.livePeers ?? null,
     respondedPeers: session?.respondedPeers ?? null,
-    mkpdus: countersOf(port && strongValue(port.mkpdus)),
-    frames: countersOf(port && strongValue(port.frames)),
-    bgp: (routing?.sessions ?? [])
-      .filter((one) => one.port === link.port)
-      .map(({ peer, vrf, up, trouble }) => ({
-        ...{ peer, vrf: vrf ?? null, up },
-        trouble: trouble ?? null,
-      })),
-    drained:
-      state === undefined || routing === undefined ? null : drainOf(state, link.port) === "on",
-    troubles: (port?.troubles && strongValue(port.troubles)) ?? [],
+    mkpdus: countersOf(strongValue(port?.mkpdus)),
+    frames: countersOf(strongValue(port?.frames)),
+    bgp: sessions.map(({ peer, vrf = null, up, trouble = null }) => ({ peer, vrf, up, trouble })),
+    drained: isDrained ?? null,
+    troubles: strongValue(port?.troubles) ?? [],
   };
 }
 
-function keysOf(port: MacsecPort | undefined): LinkDetail["router"]["keys"] {
-  const keys = port === undefined ? undefined : strongValue(port.keys);
-  return keys?.map(({ ckn, role }) => ({ ckn, role })) ?? null;
-}
-
 function settingsOf(port: MacsecPort | undefined): LinkDetail["router"]["settings"] {
-  const settings = port === undefined ? undefined : strongValue(port.settings);
+  const settings = strongValue(port?.settings);
   if (settings === undefined) return null;
   const { replayWindow, sakRekeyMs, ...rest } = settings;
   return { ...rest, replayWindow: replayWindow ?? null, sakRekeyMs: sakRekeyMs ?? null };

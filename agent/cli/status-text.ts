@@ -54,8 +54,7 @@ export function verdictLine(status: Status, paint: Paint): string {
 
 function groupLines(group: Group, at: string, paint: Paint): string[] {
   const lines = [`${paint.strong(group.name)}  ${paint.verdict(group.verdict)}`];
-  // The agent puts a campaign's shape there, or null.
-  const rotation = group.rotation as CampaignShape | null;
+  const { rotation } = group;
   if (rotation !== null) lines.push(...campaignLines(rotation, at).map((line) => `  ${line}`));
   const rows = columns(group.links.map((link) => linkRow(link, paint)));
   for (const [index, link] of group.links.entries()) {

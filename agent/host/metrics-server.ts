@@ -5,7 +5,7 @@ import type { World } from "#hal/world.ts";
 import type { Listen } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { Scrape } from "../telemetry/scrape.ts";
-import type { Deliveries } from "../telemetry/snapshot.ts";
+import type { Deliveries } from "../telemetry/webhook.ts";
 import { keepServed, type Served } from "./kept-served.ts";
 import type { Places } from "./places.ts";
 import { openToGroup } from "./server.ts";

@@ -44,8 +44,8 @@ export async function openPage(
     script: "page",
     ...{ days, world, native, broken },
     turn: () => days.turn(),
-    opening: () => pageText(agent, world.clock, "withHistory"),
-    snapshot: () => pageText(agent, world.clock, "newest"),
+    opening: () => pageText(agent, "withHistory"),
+    snapshot: () => pageText(agent, "newest"),
   } as const;
   const page = await openShownPage(shown, settings);
   const deaf = agent.events.listen((event) => {

@@ -2,13 +2,14 @@
 // reload: the last observation and the worst state of each time slot.
 
 import type { IpsecTunnel, MacsecPort } from "#hal/model.ts";
+import type { Clock } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import type { LinksealEvent } from "../model/events.ts";
 import type { Because, Verdict } from "../model/health.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { plannedWork } from "./planned-work.ts";
 import type { LinkSample, PageDay, SlotState, TunnelSample } from "./shape.ts";
-import { linkSample, type PageClock, tunnelSample } from "./snapshot.ts";
+import { linkSample, tunnelSample } from "./snapshot.ts";
 
 /** As many slots as a plot has pixels. */
 const slotMs = 120_000;
@@ -120,14 +121,14 @@ interface Judged {
 /** The days of all links and tunnels of the accepted config. */
 export class Days {
   readonly #agent: AgentView;
-  readonly #clock: PageClock;
+  readonly #clock: Pick<Clock, "now" | "wall">;
   readonly #links = new Map<string, Ring>();
   readonly #tunnels = new Map<string, Ring>();
   readonly #judged = new Map<string, Judged>();
   #planned: ReadonlySet<string> = new Set();
   #intent: unknown;
 
-  constructor(agent: AgentView, clock: PageClock) {
+  constructor(agent: AgentView, clock: Pick<Clock, "now" | "wall">) {
     this.#agent = agent;
     this.#clock = clock;
   }
@@ -148,6 +149,7 @@ export class Days {
     if (this.#intent !== intent) this.#begin(links);
     this.#intent = intent;
     const { memory } = this.#agent;
+    const moment = { now: this.#clock.now(), wall: this.#clock.wall() };
     const planned = links.filter((link) => plannedWork(memory, link) !== undefined);
     this.#planned = new Set(planned.map(linkId));
     for (const about of this.#judged.keys()) this.#note(about);
@@ -156,13 +158,13 @@ export class Days {
       const port = deviceCache.history(link).at(-1);
       if (ring === undefined || port === undefined || ring.taken === port) continue;
       ring.taken = port;
-      ring.take(rowOfLink(linkSample(port, this.#clock)));
+      ring.take(rowOfLink(linkSample(port, moment)));
     }
     for (const [name, ring] of this.#tunnels) {
       const tunnel = deviceCache.tunnelHistory(name).at(-1);
       if (tunnel === undefined || ring.taken === tunnel) continue;
       ring.taken = tunnel;
-      ring.take(rowOfTunnel(tunnelSample(tunnel, this.#clock)));
+      ring.take(rowOfTunnel(tunnelSample(tunnel, moment)));
     }
   }
 

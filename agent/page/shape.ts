@@ -2,7 +2,10 @@
 
 import type { LinksealEvent } from "../model/events.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
-import type { Status } from "../runtime/health/status.ts";
+import type { LinkStatus, Status } from "../runtime/health/status.ts";
+
+type PlainGroup = Status["groups"][number];
+type PlainTunnel = Status["tunnels"][number];
 
 /** One observation of a link; counters are decimal text, null = not known. */
 export interface LinkSample {
@@ -61,16 +64,12 @@ export interface PageDay<Sample> {
   readonly samples: readonly Sample[];
 }
 
-/** Data of a link that the page shows beyond the status; null = not known. */
-export interface PageLink {
-  /** Name of the link, as `group/link`. */
-  readonly id: string;
+/** A link of the status, and what the page shows beyond that; null = not known. */
+export interface PageLink extends LinkStatus {
   /** link1 or link2 of the ExpressRoute port. */
   readonly azureLink: string;
   /** State of the MACsec controlled port. */
   readonly controlledPort: "secured" | "unprotected" | "blocked" | null;
-  /** Peers from which MKA frames came that carry our member id. */
-  readonly respondedPeers: number | null;
   /** State of the BGP sessions over the port; null also = the port has none. */
   readonly bgp: "up" | "down" | null;
   /** True if the link is drained. */
@@ -87,10 +86,8 @@ export interface PageLink {
   readonly newest: LinkSample | null;
 }
 
-/** Data of a tunnel that the page shows beyond the status; null = not known. */
-export interface PageTunnel {
-  /** Name of the tunnel. */
-  readonly name: string;
+/** A tunnel of the status, and what the page shows beyond that; null = not known. */
+export interface PageTunnel extends PlainTunnel {
   /** Name of the device that ends it. */
   readonly device: string;
   /** Our outer address. */
@@ -102,9 +99,19 @@ export interface PageTunnel {
   /** State of the IKE SA. */
   readonly ike: string | null;
   /** Number of IPsec SAs. */
-  readonly sas: number | null;
+  readonly saCount: number | null;
   /** The newest observation. */
   readonly newest: TunnelSample | null;
+}
+
+interface PageGroup extends PlainGroup {
+  readonly links: readonly PageLink[];
+}
+
+/** The status of linkseal.status/1, its links and tunnels with what the page adds. */
+interface PageStatus extends Status {
+  readonly groups: readonly PageGroup[];
+  readonly tunnels: readonly PageTunnel[];
 }
 
 interface PageDevice {
@@ -121,14 +128,8 @@ export interface PageSnapshot {
   readonly schema: "linkseal.page/1";
   /** Unix time of the agent, in milliseconds. */
   readonly at: number;
-  /** The status of linkseal.status/1. */
-  readonly status: Status;
-  /** Number of the accepted intent; 0 = none. */
-  readonly intent: number;
-  /** All links of the config. */
-  readonly links: readonly PageLink[];
-  /** All tunnels of the config. */
-  readonly tunnels: readonly PageTunnel[];
+  /** The status, with what the page adds. */
+  readonly status: PageStatus;
   /** All devices of the config. */
   readonly devices: readonly PageDevice[];
   /** The last campaigns that have ended, one per group; those that run are in the status. */

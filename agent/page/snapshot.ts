@@ -2,23 +2,19 @@
 // readings. It decides no verdict.
 
 import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
-import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
+import { type Instant, wallAfter } from "#hal/world.ts";
 import { linkId } from "../model/desired.ts";
-import { bgpUp, drainOf } from "../model/link-snapshot.ts";
 import { visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
+import type { SiteLink, SiteSnapshot, SiteTunnel } from "../runtime/health/site-snapshot.ts";
 import { pnUsedRatio } from "../telemetry/link-metrics.ts";
-import {
-  type ExportedLink,
-  type ExportedTunnel,
-  reported,
-  type Snapshot,
-  snapshotOf,
-} from "../telemetry/snapshot.ts";
 import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
 import { plannedWork } from "./planned-work.ts";
 import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
+
+/** When a snapshot was taken. */
+type Moment = Pick<SiteSnapshot, "now" | "wall">;
 
 const eventsMax = 80;
 /**
@@ -26,41 +22,34 @@ const eventsMax = 80;
  */
 const endedMax = 5;
 
-/** Dates observations: the agent's clock. */
-export type PageClock = Pick<Clock, "now" | "wall">;
-
 /**
  * Returns the snapshot as JSON, with bidirectional control characters removed from foreign text.
  */
-export function pageText(
-  agent: AgentView,
-  clock: PageClock,
-  history: "withHistory" | "newest",
-): string {
-  const snapshot = pageSnapshot(agent, clock);
-  const all = history === "newest" ? snapshot : { ...snapshot, history: historyOf(agent, clock) };
+export function pageText(agent: AgentView, history: "withHistory" | "newest"): string {
+  const site = agent.snapshot();
+  const page = pageSnapshot(agent, site);
+  const all = history === "newest" ? page : { ...page, history: historyOf(site) };
   return JSON.stringify(all, (_key, value: unknown) =>
     typeof value === "string" ? visible(value) : value,
   );
 }
 
-export function pageSnapshot(agent: AgentView, clock: PageClock): PageSnapshot {
-  const snapshot = snapshotOf(agent, clock);
-  const { status, intent, wall } = snapshot;
+export function pageSnapshot(agent: AgentView, site = agent.snapshot()): PageSnapshot {
+  const groups = site.groups.map(({ status, links }) => ({
+    ...status,
+    links: links.map((link) => linkOf(agent, link, site)),
+  }));
   return {
     schema: "linkseal.page/1",
-    at: wall,
-    status,
-    intent,
-    links: snapshot.links.map((link) => linkOf(agent, link, clock)),
-    tunnels: snapshot.tunnels.map((tunnel) => tunnelOf(tunnel, clock)),
-    devices: snapshot.devices.map(({ device, isUp, lookAgeMs }) => ({
+    at: site.wall,
+    status: { ...site.status, groups, tunnels: site.tunnels.map((one) => tunnelOf(one, site)) },
+    devices: site.devices.map(({ device, isUp, lookAgeMs }) => ({
       name: device.name,
       driver: device.driver,
       seen: isUp,
       lookAgeMs: lookAgeMs ?? null,
     })),
-    ended: endedOf(agent, snapshot),
+    ended: endedOf(agent, site),
     ...eventsOf(agent),
   };
 }
@@ -71,7 +60,7 @@ function eventsOf({ events: ring }: AgentView): Pick<PageSnapshot, "events" | "e
   return { events: events.slice(kept), eventsBefore: { kept, lost } };
 }
 
-function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] {
+function endedOf(agent: AgentView, { groups }: SiteSnapshot): PageSnapshot["ended"] {
   return groups
     .flatMap(({ group }) => agent.memory.campaigns[group.name] ?? [])
     .filter(({ state }) => state === "done")
@@ -80,63 +69,47 @@ function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] 
     .map((campaign) => campaignReport(agent, campaign));
 }
 
-function linkOf(
-  { memory }: AgentView,
-  { link, group, port, state, keyCreated }: ExportedLink,
-  clock: PageClock,
-): PageLink {
-  const session = reported(port?.session);
-  const hasSession = reported(state?.routing)?.sessions.some((each) => each.port === link.port);
-  const isDrainKnown = state !== undefined && reported(state.routing) !== undefined;
+function linkOf({ memory }: AgentView, of: SiteLink, moment: Moment): PageLink {
+  const { link, group, status, port, sessions = [] } = of;
   return {
-    id: linkId(link),
+    ...status,
     azureLink: link.azureLink,
-    controlledPort: session?.controlledPort ?? null,
-    respondedPeers: session?.respondedPeers ?? null,
-    bgp:
-      state === undefined || hasSession !== true ? null : bgpUp(state, link.port) ? "up" : "down",
-    drained: isDrainKnown ? drainOf(state, link.port) === "on" : null,
+    controlledPort: strongValue(port?.session)?.controlledPort ?? null,
+    bgp: sessions.length === 0 ? null : sessions.every(({ up }) => up) ? "up" : "down",
+    drained: of.isDrained ?? null,
     planned: plannedWork(memory, link) ?? null,
-    keys: reported(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
-    keyCreatedAt: keyCreated ?? null,
+    keys: strongValue(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
+    keyCreatedAt: of.keyCreated ?? null,
     keyMaxAgeMs: group.rotate.maxAgeMs ?? null,
-    newest: port === undefined ? null : linkSample(port, clock),
+    newest: port === undefined ? null : linkSample(port, moment),
   };
 }
 
-function tunnelOf({ tunnel, seen }: ExportedTunnel, clock: PageClock): PageTunnel {
+function tunnelOf({ tunnel, status, seen }: SiteTunnel, moment: Moment): PageTunnel {
   return {
-    name: tunnel.name,
+    ...status,
     device: tunnel.device,
     local: tunnel.localAddress,
     remote: tunnel.remoteAddress,
     insideMacsec: tunnel.insideMacsec ?? null,
     ike: ikeOf(seen) ?? null,
-    sas: sasOf(seen)?.length ?? null,
-    newest: typeof seen === "string" ? null : tunnelSample(seen, clock),
+    saCount: sasOf(seen)?.length ?? null,
+    newest: typeof seen === "string" ? null : tunnelSample(seen, moment),
   };
 }
 
-function historyOf(
-  { supervisor, intentDamage }: AgentView,
-  clock: PageClock,
-): PageSnapshot["history"] {
-  if (supervisor === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
-  const { deviceCache, intent } = supervisor;
-  const { groups, tunnels } = intent.desired;
+function historyOf({ links, tunnels, ...moment }: SiteSnapshot): PageSnapshot["history"] {
   return {
     links: Object.fromEntries(
-      groups.flatMap(({ links }) =>
-        links.map((link) => [
-          linkId(link),
-          deviceCache.history(link).map((port) => linkSample(port, clock)),
-        ]),
-      ),
+      links.map(({ link, history }) => [
+        linkId(link),
+        history.map((port) => linkSample(port, moment)),
+      ]),
     ),
     tunnels: Object.fromEntries(
-      tunnels.map(({ name }) => [
-        name,
-        deviceCache.tunnelHistory(name).map((tunnel) => tunnelSample(tunnel, clock)),
+      tunnels.map(({ tunnel, history }) => [
+        tunnel.name,
+        history.map((seen) => tunnelSample(seen, moment)),
       ]),
     ),
   };
@@ -144,8 +117,8 @@ function historyOf(
 
 // Dates an observation by its monotonic age before the wall clock's present time, so that a jump of
 // the wall clock dates nothing in the future.
-function wallOf(at: Instant, clock: PageClock): number {
-  return Math.round(wallAfter(clock.wall(), at - clock.now()));
+function wallOf(at: Instant, { now, wall }: Moment): number {
+  return Math.round(wallAfter(wall, at - now));
 }
 
 const failures = [
@@ -159,10 +132,10 @@ const failures = [
 ] as const satisfies readonly (keyof MacsecFrames)[];
 
 /** Returns the values of an observation of a port, dated by the wall clock. */
-export function linkSample(port: MacsecPort, clock: PageClock): LinkSample {
+export function linkSample(port: MacsecPort, moment: Moment): LinkSample {
   const frames = strongValue(port.frames);
   return {
-    at: wallOf(port.frames.at, clock),
+    at: wallOf(port.frames.at, moment),
     protected: frames === undefined ? null : String(frames.rxOk + frames.txProtected),
     clear: sumOf(frames === undefined ? [] : [frames.rxClear, frames.txClear]),
     openPps: openPps(port),
@@ -179,12 +152,12 @@ function openPps({ settings, rate }: MacsecPort): number | null {
 }
 
 /** Returns the values of an observation of a tunnel, dated by the wall clock. */
-export function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {
+export function tunnelSample(tunnel: IpsecTunnel, moment: Moment): TunnelSample {
   const sas = sasOf(tunnel);
   const packets = (way: "in" | "out"): string | null =>
     sumOf(sas?.filter(({ direction }) => direction === way).map((sa) => sa.packets) ?? []);
   return {
-    at: wallOf(tunnel.sas.at, clock),
+    at: wallOf(tunnel.sas.at, moment),
     received: packets("in"),
     sent: packets("out"),
     sequenceUsed: usedRatio(sas ?? []) ?? null,

@@ -2,6 +2,7 @@
 
 import type { EventRing } from "../model/events.ts";
 import type { Evidence } from "./agent-shapes.ts";
+import type { SiteSnapshot } from "./health/site-snapshot.ts";
 import type { EvaluatedAgent, SiteView } from "./health/site-view.ts";
 import type { Status } from "./health/status.ts";
 import type { KeySurvey } from "./polling/key-check.ts";
@@ -24,6 +25,8 @@ export interface AgentView
   readonly events: EventRing;
   /** The audit records and the signer of reports. */
   readonly evidence: Evidence;
-  /** Returns the newest status. */
+  /** Takes a snapshot of the site from the newest observations. */
+  snapshot(): SiteSnapshot;
+  /** Returns the status of a snapshot. */
   status(): Status;
 }

@@ -27,6 +27,7 @@ import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { hostWarnings } from "./health/host-warnings.ts";
 import { Recorder } from "./health/recorder.ts";
+import type { SiteSnapshot } from "./health/site-snapshot.ts";
 import type { Status } from "./health/status.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { dropOldTexts } from "./old-texts.ts";
@@ -379,9 +380,14 @@ export class Agent {
     });
   }
 
-  /** Returns the status as of the last verdicts. */
+  /** Takes a snapshot of the site from the newest observations. */
+  snapshot(): SiteSnapshot {
+    return this.#healthEvaluator.snapshot();
+  }
+
+  /** Returns the status of a snapshot. */
   status(): Status {
-    return this.#healthEvaluator.status();
+    return this.snapshot().status;
   }
 
   // ---- intent

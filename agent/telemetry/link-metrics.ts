@@ -5,27 +5,26 @@ import type { MacsecFrames, MacsecPort, MkaSession, MkpduCounters } from "#hal/m
 import { strongValue } from "#hal/model.ts";
 import { pnLimitOf } from "../health/frames.ts";
 import { verdictOrder } from "../model/health.ts";
-import { drainOf } from "../model/link-snapshot.ts";
+import type { SiteLink } from "../runtime/health/site-snapshot.ts";
 import { type Figure, flag, type MetricRow, metricsOf, seconds } from "./metric.ts";
-import { type ExportedLink, reported } from "./snapshot.ts";
 
 const { one, several, state } = metricsOf(
   ["group", "link"],
   ({ links }) => links,
-  ({ link }: ExportedLink) => [link.group, link.name],
+  ({ link }: SiteLink) => [link.group, link.name],
 );
 
 /** Returns 0, and not undefined, for a port that an observed device does not list. */
 function zeroIfAbsent<T>(
-  { state, port }: ExportedLink,
+  { state, port }: SiteLink,
   read: (port: MacsecPort) => T | undefined,
 ): T | 0 | undefined {
   if (port !== undefined) return read(port);
   return state === undefined ? undefined : 0;
 }
 
-function session(link: ExportedLink): MkaSession | undefined {
-  return reported(link.port?.session);
+function session(link: SiteLink): MkaSession | undefined {
+  return strongValue(link.port?.session);
 }
 
 /** The names that IEEE 802.1AE gives to the counters. */
@@ -58,7 +57,7 @@ type SecyName = `linkseal_macsec_${(typeof secyCounters)[number][0]}_total`;
 
 const secyRows = secyCounters.map(
   ([name, counter, help]): MetricRow<SecyName> =>
-    one(`linkseal_macsec_${name}_total`, help, ({ port }) => reported(port?.frames)?.[counter]),
+    one(`linkseal_macsec_${name}_total`, help, ({ port }) => strongValue(port?.frames)?.[counter]),
 );
 
 const refusals = [
@@ -92,18 +91,22 @@ const mkaRows = [
     ["secured", "unprotected", "blocked"],
     (link) => session(link)?.controlledPort,
   ),
-  one("linkseal_mka_mkpdus_sent_total", "MKPDUs sent.", ({ port }) => reported(port?.mkpdus)?.sent),
+  one(
+    "linkseal_mka_mkpdus_sent_total",
+    "MKPDUs sent.",
+    ({ port }) => strongValue(port?.mkpdus)?.sent,
+  ),
   one(
     "linkseal_mka_mkpdus_received_total",
     "MKPDUs received.",
-    ({ port }) => reported(port?.mkpdus)?.received,
+    ({ port }) => strongValue(port?.mkpdus)?.received,
   ),
   several(
     "linkseal_mka_mkpdus_refused_total",
     ["reason"],
     "MKPDUs that were not accepted: a wrong ICV, a CKN that is not known, an old MN.",
     ({ port }) =>
-      refusals.map(([reason, counter]) => [[reason], reported(port?.mkpdus)?.[counter]]),
+      refusals.map(([reason, counter]) => [[reason], strongValue(port?.mkpdus)?.[counter]]),
   ),
 ] as const;
 
@@ -121,7 +124,7 @@ const macsecRows = [
   one(
     "linkseal_macsec_next_pn",
     "Next packet number of the transmitting SA.",
-    ({ port }) => reported(port?.frames)?.nextPn,
+    ({ port }) => strongValue(port?.frames)?.nextPn,
   ),
   one(
     "linkseal_macsec_pn_used_ratio",
@@ -140,30 +143,25 @@ const portRows = [
     ["direction"],
     "Rate of our port, as the device measures it.",
     ({ port }) => {
-      const rate = reported(port?.rate);
+      const rate = strongValue(port?.rate);
       return rate === undefined ? [] : bothWays(rate.rxBps / 8, rate.txBps / 8);
     },
   ),
   one(
     "linkseal_port_drained",
     "1 = traffic is moved away from the link; absent = not known.",
-    ({ state, link }) =>
-      state === undefined || strongValue(state.routing) === undefined
-        ? undefined
-        : flag(drainOf(state, link.port) === "on"),
+    ({ isDrained }) => (isDrained === undefined ? undefined : flag(isDrained)),
   ),
   several(
     "linkseal_bgp_sessions",
     ["state"],
     "BGP sessions over the link by their state.",
-    ({ state, link }) => {
-      const sessions = reported(state?.routing)?.sessions;
+    ({ sessions }) => {
       if (sessions === undefined) return [];
-      const own = sessions.filter(({ port }) => port === link.port);
-      const up = own.filter((each) => each.up).length;
+      const up = sessions.filter((each) => each.up).length;
       return [
         [["up"], up],
-        [["down"], own.length - up],
+        [["down"], sessions.length - up],
       ];
     },
   ),

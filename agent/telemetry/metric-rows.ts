@@ -5,8 +5,15 @@ import { verdictOrder } from "../model/health.ts";
 import { version } from "../model/version.ts";
 import type { Severity } from "../model/warning-rows.ts";
 import { linkMetrics } from "./link-metrics.ts";
-import { flag, type MetricRow, metric, metricsOf, oneOf, seconds } from "./metric.ts";
-import type { Snapshot } from "./snapshot.ts";
+import {
+  flag,
+  type Measured,
+  type MetricRow,
+  metric,
+  metricsOf,
+  oneOf,
+  seconds,
+} from "./metric.ts";
 import { tunnelMetrics } from "./tunnel-metrics.ts";
 
 const severities: readonly Severity[] = ["error", "warning", "info"];
@@ -19,7 +26,7 @@ const siteMetrics = [
     "linkseal_intent_number",
     [],
     "Number of the accepted config in force; 0 = none.",
-    ({ intent }) => [[[], intent]],
+    ({ agent }) => [[[], agent.intent?.number ?? 0]],
   ),
   metric(
     "linkseal_site_verdict",
@@ -31,7 +38,9 @@ const siteMetrics = [
     "linkseal_state_trusted",
     [],
     "0 = the journal or the accepted config is damaged, and nothing is changed any more.",
-    ({ isStateTrusted }) => [[[], flag(isStateTrusted)]],
+    ({ agent: { journalState, intentDamage } }) => [
+      [[], flag(journalState !== "corrupt" && intentDamage === undefined)],
+    ],
   ),
   metric(
     "linkseal_warnings",
@@ -75,17 +84,17 @@ const siteMetrics = [
     "linkseal_loop_lag_seconds",
     [],
     "How late half of the last minute's timers of the agent rang, or later; absent = too few yet.",
-    ({ loopLagMs }) => (loopLagMs === undefined ? [] : [[[], loopLagMs / 1_000]]),
+    ({ agent: { loopLag } }) => (loopLag.ms === undefined ? [] : [[[], loopLag.ms / 1_000]]),
   ),
-  metric("linkseal_events_total", [], "Events since the agent began.", ({ eventsTotal }) => [
-    [[], eventsTotal],
+  metric("linkseal_events_total", [], "Events since the agent began.", ({ agent }) => [
+    [[], agent.events.count],
   ]),
 ] as const;
 
 const device = metricsOf(
   ["device"],
   ({ devices }) => devices,
-  (each: Snapshot["devices"][number]) => [each.device.name],
+  (each: Measured["devices"][number]) => [each.device.name],
 );
 
 const deviceMetrics = [
@@ -110,7 +119,7 @@ const deviceMetrics = [
 const group = metricsOf(
   ["group"],
   ({ groups }) => groups,
-  (each: Snapshot["groups"][number]) => [each.group.name],
+  (each: Measured["groups"][number]) => [each.group.name],
 );
 
 const groupMetrics = [
@@ -119,7 +128,7 @@ const groupMetrics = [
     "verdict",
     "The verdict on each link group, its worst link: 1 for the present one.",
     verdictOrder,
-    ({ verdict }) => verdict,
+    ({ status }) => status.verdict,
   ),
   group.one(
     "linkseal_campaign_running",

@@ -1,6 +1,21 @@
 // A metric is a row of one table; it is computed from a snapshot and never asks a device.
 
-import type { Snapshot } from "./snapshot.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
+import type { SiteSnapshot } from "../runtime/health/site-snapshot.ts";
+import type { Deliveries } from "./webhook.ts";
+
+/** A snapshot of the site, and the agent around it. */
+export interface Measured extends SiteSnapshot {
+  readonly agent: AgentView;
+  readonly deliveries: Deliveries;
+}
+
+const noDeliveries: Deliveries = { delivered: 0, dropped: 0, waiting: 0 };
+
+/** Takes a snapshot for telemetry. */
+export function measured(agent: AgentView, deliveries: Deliveries = noDeliveries): Measured {
+  return { ...agent.snapshot(), agent, deliveries };
+}
 
 /**
  * Values of the row's labels in their order, and the value of the sample; counters may exceed 2^53.
@@ -14,7 +29,7 @@ export interface MetricRow<Name extends string = string> {
   readonly help: string;
   /** Its own labels, without that of the site. */
   readonly labels: readonly string[];
-  readonly read: (snapshot: Snapshot) => Iterable<Sample>;
+  readonly read: (measured: Measured) => Iterable<Sample>;
 }
 
 /** Makes a row. A name that ends in `_total` makes a counter, any other a gauge. */
@@ -36,7 +51,7 @@ export type Figure = number | bigint | undefined;
  */
 export function metricsOf<Item>(
   ownLabels: readonly string[],
-  items: (snapshot: Snapshot) => readonly Item[],
+  items: (measured: Measured) => readonly Item[],
   idOf: (item: Item) => readonly string[],
 ) {
   /** Several values of each item, by further labels. */
@@ -46,8 +61,8 @@ export function metricsOf<Item>(
     help: string,
     read: (item: Item) => Iterable<readonly [labels: readonly string[], value: Figure]>,
   ): MetricRow<Name> =>
-    metric(name, [...ownLabels, ...labels], help, function* (snapshot) {
-      for (const item of items(snapshot)) {
+    metric(name, [...ownLabels, ...labels], help, function* (all) {
+      for (const item of items(all)) {
         for (const [further, value] of read(item)) {
           if (value !== undefined) yield [[...idOf(item), ...further], value];
         }
@@ -89,11 +104,11 @@ const seriesMax = 100_000;
  * Returns all metrics with their samples. The first label of each is the site, so that one
  * Prometheus can hold many; it is empty without a config.
  */
-export function familiesOf(rows: readonly MetricRow[], snapshot: Snapshot): readonly Family[] {
-  const site = snapshot.status.site ?? "";
+export function familiesOf(rows: readonly MetricRow[], all: Measured): readonly Family[] {
+  const site = all.status.site ?? "";
   return rows.map(({ name, kind, help, labels, read }) => ({
     ...{ name, kind, help, labels: [siteLabel, ...labels] },
-    samples: Iterator.from(read(snapshot))
+    samples: Iterator.from(read(all))
       .take(seriesMax)
       .map(([values, value]): Sample => [[site, ...values], value])
       .toArray(),

@@ -2,8 +2,9 @@
 
 import type { World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import { measured } from "./metric.ts";
 import type { PostParts } from "./post.ts";
-import { type Deliveries, snapshotOf } from "./snapshot.ts";
+import type { Deliveries } from "./webhook.ts";
 
 export interface FollowParts extends PostParts {
   readonly agent: AgentView;
@@ -13,7 +14,7 @@ export interface FollowParts extends PostParts {
 
 /** Runs until the signal aborts. */
 export async function followOtlp(parts: FollowParts, end: AbortSignal): Promise<void> {
-  const { agent, world, deliveries } = parts;
+  const { agent, deliveries } = parts;
   while (!end.aborted) {
     const changed = new AbortController();
     const deaf = agent.events.listen(({ code }) => {
@@ -24,7 +25,7 @@ export async function followOtlp(parts: FollowParts, end: AbortSignal): Promise<
     if (settings === undefined) await aborted(until);
     else {
       const { exportMetrics } = await import("./otlp.ts");
-      const snapshot = () => snapshotOf(agent, world.clock, deliveries());
+      const snapshot = () => measured(agent, deliveries());
       await exportMetrics({ ...parts, settings, snapshot }, until);
     }
     deaf();

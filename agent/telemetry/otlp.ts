@@ -4,15 +4,14 @@
 import type { World } from "#hal/world.ts";
 import type { OtlpSettings } from "../model/desired.ts";
 import { version } from "../model/version.ts";
-import { type Family, familiesOf, type Sample } from "./metric.ts";
+import { type Family, familiesOf, type Measured, type Sample } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";
 import { type PostParts, post } from "./post.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 export interface OtlpParts extends PostParts {
   readonly world: Pick<World, "clock" | "dial" | "log">;
   readonly settings: OtlpSettings;
-  readonly snapshot: () => Snapshot;
+  readonly snapshot: () => Measured;
 }
 
 /**
@@ -46,7 +45,7 @@ export async function exportMetrics(parts: OtlpParts, end: AbortSignal): Promise
  * Returns an ExportMetricsServiceRequest in the JSON of protobuf, in which 64-bit integers are
  * text.
  */
-export function otlpText(snapshot: Snapshot): string {
+export function otlpText(snapshot: Measured): string {
   const { wall, status } = snapshot;
   const nanoseconds = `${Math.round(wall)}000000`;
   const metrics = familiesOf(metricRows, snapshot)

@@ -3,9 +3,9 @@
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { exposition, expositionType } from "./exposition.ts";
-import { familiesOf } from "./metric.ts";
+import { familiesOf, measured } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";
-import { type Deliveries, snapshotOf } from "./snapshot.ts";
+import type { Deliveries } from "./webhook.ts";
 
 interface ScrapeReply {
   readonly status: number;
@@ -40,10 +40,7 @@ export class Scrape {
   #text(): Uint8Array {
     const now = this.#clock.now();
     if (this.#staleAt === undefined || now >= this.#staleAt) {
-      const families = familiesOf(
-        metricRows,
-        snapshotOf(this.#agent, this.#clock, this.#deliveries?.()),
-      );
+      const families = familiesOf(metricRows, measured(this.#agent, this.#deliveries?.()));
       this.#octets = new TextEncoder().encode(exposition(families));
       this.#staleAt = instantAfter(now, sharedMs);
     }

@@ -1,38 +1,33 @@
 // Metrics of IPsec tunnels; a configured tunnel that the device lacks is
 // exported with 0 SAs and is not left out.
 
-import {
-  type IkeState,
-  type IpsecSa,
-  type IpsecTunnel,
-  ikeStates,
-  strongValue,
-} from "#hal/model.ts";
+import { type IkeState, type IpsecSa, ikeStates, strongValue } from "#hal/model.ts";
 import { ridingKinds } from "../health/backup.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { verdictOrder } from "../model/health.ts";
+import type { SiteTunnel } from "../runtime/health/site-snapshot.ts";
+import type { SeenTunnel } from "../runtime/health/status.ts";
 import { type Figure, metricsOf, oneOf, seconds } from "./metric.ts";
-import type { ExportedTunnel } from "./snapshot.ts";
 
 const directions = ["in", "out"] as const;
 
 /** Returns the SAs that carry or may carry traffic; undefined = not known. */
-export function sasOf(seen: ExportedTunnel["seen"]): readonly IpsecSa[] | undefined {
+export function sasOf(seen: SeenTunnel): readonly IpsecSa[] | undefined {
   if (seen === "unknown") return undefined;
   if (seen === "absent") return [];
   return strongValue(seen.sas)?.filter(({ phase }) => phase !== "deleting");
 }
 
 /** Returns the state of the IKE SA; undefined = not known. */
-export function ikeOf(seen: ExportedTunnel["seen"]): IkeState | undefined {
+export function ikeOf(seen: SeenTunnel): IkeState | undefined {
   if (seen === "unknown") return undefined;
-  return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
+  return seen === "absent" ? "down" : strongValue(seen.ike);
 }
 
 const { one, several, state } = metricsOf(
   ["tunnel"],
   ({ tunnels }) => tunnels,
-  ({ tunnel }: ExportedTunnel) => [tunnel.name],
+  ({ tunnel }: SiteTunnel) => [tunnel.name],
 );
 
 function byDirection<Name extends string>(
@@ -72,13 +67,13 @@ export const tunnelMetrics = [
     "verdict",
     "The verdict on each tunnel of the accepted intent: 1 for the present one.",
     verdictOrder,
-    ({ verdict }) => verdict,
+    ({ status }) => status.verdict,
   ),
   several(
     "linkseal_tunnel_cause_info",
     ["code", "about"],
     "The cause of a verdict that is a consequence: it alarms for the tunnel too; always 1.",
-    ({ because }) => (because === null ? [] : [[[because.code, because.about], 1]]),
+    ({ status: { because } }) => (because === null ? [] : [[[because.code, because.about], 1]]),
   ),
   state(
     "linkseal_ike_state",
@@ -111,13 +106,14 @@ export const tunnelMetrics = [
     "linkseal_backup_rides",
     ["group", "rides"],
     "Whether a backup tunnel carries traffic: 1 for standby, carries, preferred or unknown.",
-    ({ backup }) => (backup === null ? [] : oneOf([backup.group], ridingKinds, backup.rides)),
+    ({ status: { backup } }) =>
+      backup === null ? [] : oneOf([backup.group], ridingKinds, backup.rides),
   ),
   one(
     "linkseal_backup_proven_timestamp_seconds",
     "When test traffic came back through a backup tunnel last; absent = not since the start.",
-    ({ backup }) => {
-      const at = backup?.provenAt ?? null;
+    ({ status }) => {
+      const at = status.backup?.provenAt ?? null;
       return at === null ? undefined : Date.parse(at) / 1_000;
     },
   ),

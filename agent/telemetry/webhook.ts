@@ -10,11 +10,20 @@ import type { Severity } from "../model/warning-rows.ts";
 import { jitterMs } from "../rotation/policy.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { type PostParts, post } from "./post.ts";
-import type { Deliveries } from "./snapshot.ts";
 
 export interface WebhookParts extends PostParts {
   readonly agent: Pick<AgentView, "events" | "intent" | "intentDamage">;
   readonly world: Pick<World, "clock" | "dial" | "entropy" | "log">;
+}
+
+/** Counts of events; all 0 if no webhook is configured. */
+export interface Deliveries {
+  /** Events that the receiver accepted. */
+  readonly delivered: number;
+  /** Events that were lost. */
+  readonly dropped: number;
+  /** Events in the queue. */
+  readonly waiting: number;
 }
 
 const waitingMax = 500;

@@ -3,6 +3,7 @@
 import { type ComponentChild, h } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { explanations, filledText, type StepNames } from "../explain/explain.ts";
+import type { PageLink } from "../page/shape.ts";
 import { dayStrip } from "./day-strip.ts";
 import { badge } from "./glyph.ts";
 import {
@@ -145,7 +146,7 @@ function rateLine(
 }
 
 function linkDetail(
-  { id, status, link }: Extract<Selected, { kind: "link" }>,
+  { id, status }: Extract<Selected, { kind: "link" }>,
   { moment, history, span }: PlotParts,
 ): ComponentChild {
   const samples = history.ofLink(id);
@@ -153,7 +154,7 @@ function linkDetail(
   const frames = frameRates(samples);
   const numbers = values(samples, (s) => s.pnUsed);
   const peers = values(samples, (s) => s.livePeers);
-  const newest = moment.isStale ? null : (link?.newest ?? null);
+  const newest = moment.isStale ? null : status.newest;
   const peersNow = newest?.livePeers ?? null;
   const plots = h(
     "div",
@@ -184,30 +185,23 @@ function linkDetail(
       },
     }),
   );
-  return h("div", null, plots, linkFacts(status, link, moment));
+  return h("div", null, plots, linkFacts(status, moment));
 }
 
-type LinkParts = Extract<Selected, { kind: "link" }>;
-
-function linkFacts(
-  status: LinkParts["status"],
-  link: LinkParts["link"],
-  moment: Moment,
-): ComponentChild {
-  const { mka, frames, ages } = status;
-  const keys = link?.keys ?? null;
+function linkFacts(status: PageLink, moment: Moment): ComponentChild {
+  const { mka, frames, ages, keys } = status;
   return h(
     "dl",
     { class: "facts many" },
     fact("suite in use", status.suite ?? "none or not known"),
-    fact("controlled port", link?.controlledPort ?? "not known"),
+    fact("controlled port", status.controlledPort ?? "not known"),
     fact("key server", mka?.keyServer ?? "not known"),
-    fact("key", keyText(status, link, moment)),
+    fact("key", keyText(status, moment)),
     fact("accepted version", status.keyVersion ?? "none known"),
     fact("next key", status.keyNext === null ? "none" : shortCkn(status.keyNext)),
     fact("keys on the port", keys === null ? "not known" : keysText(keys)),
-    fact("BGP", link?.bgp ?? "not known"),
-    fact("traffic", drainText(link?.drained ?? null)),
+    fact("BGP", status.bgp ?? "not known"),
+    fact("traffic", drainText(status.drained)),
     fact("control plane", ageText(ages.controlPlaneMs, moment.ageMs)),
     fact("data plane", ageText(ages.dataPlaneMs, moment.ageMs)),
     fact("far end", ageText(ages.farEndMs, moment.ageMs)),
@@ -229,14 +223,14 @@ function drainText(drained: boolean | null): string {
 }
 
 function tunnelDetail(
-  { id, status, tunnel }: Extract<Selected, { kind: "tunnel" }>,
+  { id, status }: Extract<Selected, { kind: "tunnel" }>,
   { moment, history, span }: PlotParts,
 ): ComponentChild {
   const samples = history.ofTunnel(id);
   const now = moment.now / 1_000;
   const packets = rates(samples, [(s) => s.received, (s) => s.sent]);
   const numbers = values(samples, (s) => s.sequenceUsed);
-  const used = moment.isStale ? null : (tunnel?.newest?.sequenceUsed ?? null);
+  const used = moment.isStale ? null : (status.newest?.sequenceUsed ?? null);
   const plots = h(
     "div",
     { class: "plots" },
@@ -261,12 +255,12 @@ function tunnelDetail(
   const facts = h(
     "dl",
     { class: "facts many" },
-    fact("device", tunnel?.device ?? "not known"),
-    fact("local", tunnel?.local ?? "not known"),
-    fact("remote", tunnel?.remote ?? "not known"),
-    fact("IKE", tunnel?.ike ?? "not known"),
-    fact("SAs", tunnel?.sas === null ? "not known" : String(tunnel?.sas ?? "not known")),
-    fact("inside the MACsec of", tunnel?.insideMacsec ?? "no group"),
+    fact("device", status.device),
+    fact("local", status.local),
+    fact("remote", status.remote),
+    fact("IKE", status.ike ?? "not known"),
+    fact("SAs", String(status.saCount ?? "not known")),
+    fact("inside the MACsec of", status.insideMacsec ?? "no group"),
     fact("gateway reports", gateway),
   );
   return h("div", null, plots, facts);

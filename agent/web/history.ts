@@ -59,7 +59,10 @@ export class History {
     return this.#longTunnels.get(id) ?? this.tunnels.get(id) ?? [];
   }
 
-  take({ history, links, tunnels }: PageSnapshot): void {
+  take({ history, status: { groups, tunnels } }: PageSnapshot): void {
+    const links = groups.flatMap((group) =>
+      group.links.map(({ name, newest }) => ({ id: `${group.name}/${name}`, newest })),
+    );
     for (const [id, samples] of Object.entries(history?.links ?? {})) {
       for (const sample of samples) append(this.links, id, sample);
     }

@@ -83,12 +83,10 @@ function tunnelCard(all: readonly TunnelHere[], parts: RowParts): ComponentChild
 /** What a search looks at. */
 function textOf(here: Selected): string {
   const { kind, id, status } = here;
-  if (here.kind === "tunnel") {
-    const { device = "", local = "", remote = "" } = here.tunnel ?? {};
-    return [kind, id, status.verdict, device, local, remote].join(" ");
-  }
-  const { device, port, ckn } = here.status;
-  return [kind, id, status.verdict, device, port, here.link?.azureLink, ckn].join(" ");
+  const words = [kind, id, status.verdict, status.device];
+  if (here.kind === "tunnel") words.push(here.status.local, here.status.remote);
+  else words.push(here.status.port, here.status.azureLink, here.status.ckn ?? "");
+  return words.join(" ");
 }
 
 /** Shows all rows of a large site. */

@@ -56,22 +56,11 @@ export function verdictNow(verdict: Verdict, { isStale }: Pick<Moment, "isStale"
   return isStale ? "unknown" : verdict;
 }
 
-export type StatusLink = PageSnapshot["status"]["groups"][number]["links"][number];
-type StatusTunnel = PageSnapshot["status"]["tunnels"][number];
-
 export type Selected =
-  | {
-      readonly kind: "link";
-      readonly id: string;
-      readonly status: StatusLink;
-      readonly link: PageLink | undefined;
-    }
-  | {
-      readonly kind: "tunnel";
-      readonly id: string;
-      readonly status: StatusTunnel;
-      readonly tunnel: PageTunnel | undefined;
-    };
+  | { readonly kind: "link"; readonly id: string; readonly status: PageLink }
+  | { readonly kind: "tunnel"; readonly id: string; readonly status: PageTunnel };
+
+type Shown = Pick<PageSnapshot, "status">;
 
 /** Returns the fragment of the page's address that shows a link or tunnel. */
 export function fragmentOf(kind: "link" | "tunnel", id: string): string {
@@ -82,9 +71,8 @@ export function fragmentOf(kind: "link" | "tunnel", id: string): string {
 const fullRowsMax = 20;
 
 /** Returns true for a site whose rows have to be short. */
-export function isLarge({ status }: PageSnapshot): boolean {
-  const links = status.groups.reduce((sum, group) => sum + group.links.length, 0);
-  return links + status.tunnels.length > fullRowsMax;
+export function isLarge(snapshot: PageSnapshot): boolean {
+  return partsOf(snapshot).length > fullRowsMax;
 }
 
 /** Returns what the address names; undefined = it names nothing of this site. */
@@ -103,7 +91,7 @@ const ranks: Readonly<Record<Verdict, number>> = {
 const plannedRank = 4;
 
 /** Returns the place of a part among all: the worst first, then planned work, then the rest. */
-export function rankOf(snapshot: Pick<PageSnapshot, "links">, part: Selected): number {
+export function rankOf(snapshot: Shown, part: Selected): number {
   return plannedNow(snapshot, part) === null ? ranks[part.status.verdict] : plannedRank;
 }
 
@@ -117,20 +105,15 @@ export function selectedOf(snapshot: PageSnapshot, fragment: string): Selected |
 }
 
 /** Returns all links, then all tunnels, in the order of the config. */
-export function partsOf({ status, links, tunnels }: PageSnapshot): readonly Selected[] {
-  const linksById = new Map(links.map((link) => [link.id, link]));
-  const tunnelsByName = new Map(tunnels.map((tunnel) => [tunnel.name, tunnel]));
+export function partsOf({ status: { groups, tunnels } }: Shown): readonly Selected[] {
+  const links = groups.flatMap((group) =>
+    group.links.map((status) => ({
+      ...{ kind: "link" as const, id: `${group.name}/${status.name}`, status },
+    })),
+  );
   return [
-    ...status.groups.flatMap((group) =>
-      group.links.map((link): Selected => {
-        const id = `${group.name}/${link.name}`;
-        return { kind: "link", id, status: link, link: linksById.get(id) };
-      }),
-    ),
-    ...status.tunnels.map((tunnel): Selected => {
-      const { name } = tunnel;
-      return { kind: "tunnel", id: name, status: tunnel, tunnel: tunnelsByName.get(name) };
-    }),
+    ...links,
+    ...tunnels.map((status) => ({ kind: "tunnel" as const, id: status.name, status })),
   ];
 }
 
@@ -138,20 +121,16 @@ export function partsOf({ status, links, tunnels }: PageSnapshot): readonly Sele
  * Returns the work that the state of a part belongs to; null = it is no consequence of planned
  * work. Clear frames and ignorance never count as planned.
  */
-export function plannedNow(
-  { links }: Pick<PageSnapshot, "links">,
-  { id, status }: Pick<Selected, "id" | "status">,
-): PlannedWork | null {
+export function plannedNow({ status: { groups } }: Shown, part: Selected): PlannedWork | null {
+  const { id, status } = part;
   if (status.verdict !== "down" && status.verdict !== "degraded") return null;
-  const cause = "because" in status ? status.because?.about : undefined;
-  return links.find((link) => link.id === (cause ?? id))?.planned ?? null;
+  const about = part.kind === "tunnel" ? (part.status.because?.about ?? id) : id;
+  const group = groups.find(({ name }) => about.startsWith(`${name}/`));
+  return group?.links.find(({ name }) => about === `${group.name}/${name}`)?.planned ?? null;
 }
 
 /** Returns true if something is not protected, and all of that belongs to planned work. */
-export function isAllPlanned(
-  snapshot: Pick<PageSnapshot, "links">,
-  parts: readonly Selected[],
-): boolean {
+export function isAllPlanned(snapshot: Shown, parts: readonly Selected[]): boolean {
   const wrong = parts.filter(({ status }) => status.verdict !== "protected");
   return wrong.length > 0 && wrong.every((part) => plannedNow(snapshot, part) !== null);
 }

@@ -5,14 +5,7 @@ import { keysText } from "../model/ckn-text.ts";
 import type { PageLink, PageTunnel } from "../page/shape.ts";
 import { badge } from "./glyph.ts";
 import { frameRates, type History, last, rates } from "./history.ts";
-import {
-  fragmentOf,
-  type Moment,
-  plannedNow,
-  type Selected,
-  type StatusLink,
-  verdictNow,
-} from "./model.ts";
+import { fragmentOf, type Moment, plannedNow, type Selected, verdictNow } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
 import { Row } from "./row.ts";
 import { ageText, daysText, percentText, rateText } from "./words.ts";
@@ -35,10 +28,9 @@ type LinkHere = Extract<Selected, { kind: "link" }>;
 type TunnelHere = Extract<Selected, { kind: "tunnel" }>;
 
 export function linkRow(here: LinkHere, parts: RowParts): ComponentChild {
-  const { id, status, link } = here;
+  const { id, status } = here;
   const { moment, form } = parts;
-  const { verdict, reasons, ckn, keyInUse, mka, device, port } = status;
-  const { azureLink = "", drained = null } = link ?? {};
+  const { verdict, reasons, ckn, keyInUse, mka, device, port, azureLink, drained } = status;
   const keys = [ckn, keyInUse];
   const planned = plannedNow(moment.snapshot, here) !== null;
   const shown = [planned, verdict, reasons, keys, mka, device, port, azureLink, drained];
@@ -56,16 +48,16 @@ export function linkRow(here: LinkHere, parts: RowParts): ComponentChild {
     return [
       seal,
       pathPicture(ends, now),
-      linkFacts(id, status, link, parts),
+      linkFacts(id, status, parts),
       reasonList(reasons, "reasons"),
     ];
   });
 }
 
 /** The rest of a row of one line: why it is not protected, else where it is. */
-function shortLink({ id, status, link }: LinkHere, parts: RowParts): readonly ComponentChild[] {
+function shortLink({ id, status }: LinkHere, parts: RowParts): readonly ComponentChild[] {
   const { moment, history } = parts;
-  const lines = frameRates(link?.newest === null ? [] : history.ofLink(id).slice(-2));
+  const lines = frameRates(status.newest === null ? [] : history.ofLink(id).slice(-2));
   const loud = [1, 2].flatMap((line) => {
     const rate = moment.isStale ? null : last(lines, line);
     return rate === null || rate === 0
@@ -77,7 +69,7 @@ function shortLink({ id, status, link }: LinkHere, parts: RowParts): readonly Co
     loud.length === 0
       ? h("span", { class: "short-rate" }, rateNow(parts, lines, 0))
       : h("b", { class: "short-rate loud" }, loud.join(", ")),
-    h("span", { class: "short-key" }, keyAgeText(link, moment)),
+    h("span", { class: "short-key" }, keyAgeText(status, moment)),
   ];
 }
 
@@ -91,14 +83,9 @@ function noteText({ text, because }: Selected["status"]["reasons"][number]): str
   return because === undefined ? text : `because of ${because.about} (${because.code})`;
 }
 
-function linkFacts(
-  id: string,
-  status: StatusLink,
-  link: PageLink | undefined,
-  parts: RowParts,
-): ComponentChild {
+function linkFacts(id: string, status: PageLink, parts: RowParts): ComponentChild {
   const { moment, history } = parts;
-  const samples = link?.newest === null ? [] : history.ofLink(id).slice(-2);
+  const samples = status.newest === null ? [] : history.ofLink(id).slice(-2);
   const lines = frameRates(samples);
   const { ages, mka } = status;
   const router = ageText(ages.controlPlaneMs, moment.ageMs);
@@ -110,7 +97,7 @@ function linkFacts(
     fact("clear", rateNow(parts, lines, 1), warnAbove(last(lines, 1))),
     fact("failed", rateNow(parts, lines, 2), warnAbove(last(lines, 2))),
     fact("MKA peers", mka === null ? "not known" : String(mka.livePeers)),
-    fact("key", keyText(status, link, moment)),
+    fact("key", keyText(status, moment)),
     fact("last read", `router ${router}, far end ${farEnd}`),
   );
 }
@@ -120,29 +107,23 @@ function warnAbove(rate: number | null): string {
 }
 
 /** An outdated observation does not show which key is in use. */
-export function keyText(
-  { ckn, keyInUse }: StatusLink,
-  link: PageLink | undefined,
-  { now, isStale }: Moment,
-): string {
+export function keyText(link: PageLink, { now, isStale }: Moment): string {
+  const { ckn, keyInUse } = link;
   const seen = { ckn, keyInUse: isStale ? null : keyInUse };
   return keysText(seen, `, ${keyAgeText(link, { now })}`) ?? "none known";
 }
 
-function keyAgeText(link: PageLink | undefined, { now }: Pick<Moment, "now">): string {
-  const { keyCreatedAt = null, keyMaxAgeMs = null } = link ?? {};
+function keyAgeText({ keyCreatedAt, keyMaxAgeMs }: PageLink, { now }: Pick<Moment, "now">): string {
   const age = keyCreatedAt === null ? "age not known" : daysText(now - keyCreatedAt);
   return `${age}${keyMaxAgeMs === null ? "" : ` of ${daysText(keyMaxAgeMs)}`}`;
 }
 
 export function tunnelRow(here: TunnelHere, parts: RowParts): ComponentChild {
-  const { id, status, tunnel } = here;
+  const { id, status } = here;
   const { moment, form } = parts;
-  const { verdict, reasons } = status;
-  const { device = "", local = "", remote = "", insideMacsec = null } = tunnel ?? {};
-  const { ike = null, sas = null } = tunnel ?? {};
+  const { verdict, reasons, device, local, remote, insideMacsec, ike, saCount } = status;
   const planned = plannedNow(moment.snapshot, here) !== null;
-  const shown = [planned, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
+  const shown = [planned, verdict, reasons, device, local, remote, insideMacsec, ike, saCount];
   return row({ here, shown, parts }, () => {
     const now = verdictNow(verdict, moment);
     const seal = badge(now, { was: moment.isStale ? verdict : undefined, planned });
@@ -157,40 +138,36 @@ export function tunnelRow(here: TunnelHere, parts: RowParts): ComponentChild {
     return [
       seal,
       pathPicture(ends, now),
-      tunnelFacts(id, tunnel, parts),
+      tunnelFacts(id, status, parts),
       reasonList(reasons, "reasons"),
     ];
   });
 }
 
-function shortTunnel({ id, status, tunnel }: TunnelHere, parts: RowParts): ComponentChild[] {
-  const lines = tunnelRates(id, tunnel, parts);
+function shortTunnel({ id, status }: TunnelHere, parts: RowParts): ComponentChild[] {
+  const lines = tunnelRates(id, status, parts);
   return [
-    shortNote(status, `${tunnel?.device ?? ""} to ${tunnel?.remote ?? ""}`),
+    shortNote(status, `${status.device} to ${status.remote}`),
     h("span", { class: "short-rate" }, rateNow(parts, lines, 0)),
-    h("span", { class: "short-key" }, `IKE ${tunnel?.ike ?? "not known"}`),
+    h("span", { class: "short-key" }, `IKE ${status.ike ?? "not known"}`),
   ];
 }
 
-function tunnelRates(id: string, tunnel: PageTunnel | undefined, { history }: RowParts) {
-  const samples = tunnel?.newest === null ? [] : history.ofTunnel(id);
+function tunnelRates(id: string, { newest }: PageTunnel, { history }: RowParts) {
+  const samples = newest === null ? [] : history.ofTunnel(id);
   return rates(samples.slice(-2), [(s) => s.received, (s) => s.sent]);
 }
 
-function tunnelFacts(
-  name: string,
-  tunnel: PageTunnel | undefined,
-  parts: RowParts,
-): ComponentChild {
+function tunnelFacts(name: string, tunnel: PageTunnel, parts: RowParts): ComponentChild {
   const lines = tunnelRates(name, tunnel, parts);
-  const { ike = null, sas = null, newest = null } = tunnel ?? {};
+  const { ike, saCount, newest } = tunnel;
   return h(
     "dl",
     { class: "facts of-tunnel" },
     fact("received", rateNow(parts, lines, 0)),
     fact("sent", rateNow(parts, lines, 1)),
     fact("IKE", ike ?? "not known"),
-    fact("SAs", sas === null ? "not known" : String(sas)),
+    fact("SAs", String(saCount ?? "not known")),
     fact("packet numbers used", percentText(newest?.sequenceUsed ?? null)),
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Verdict } from "../model/health.ts";
 import type { PageSnapshot } from "../page/shape.ts";
-import { plannedNow, type StatusLink, workText } from "./model.ts";
+import { partsOf, plannedNow, type Selected, workText } from "./model.ts";
 
 export interface SiteSentence {
   /** `plan` = what is out of service was taken out on purpose. */
@@ -10,11 +10,7 @@ export interface SiteSentence {
   readonly text: string;
 }
 
-interface LinkHere {
-  readonly id: string;
-  readonly group: string;
-  readonly status: StatusLink;
-}
+type LinkHere = Extract<Selected, { kind: "link" }>;
 
 const namesMax = 3;
 
@@ -25,13 +21,9 @@ function namesText(names: readonly string[]): string {
 
 /** Returns the sentence; undefined = nothing is configured, and the reasons say so. */
 export function siteSentence(snapshot: PageSnapshot): SiteSentence | undefined {
-  const { groups, tunnels } = snapshot.status;
-  const links = groups.flatMap((group) =>
-    group.links.map(
-      (status): LinkHere => ({ id: `${group.name}/${status.name}`, group: group.name, status }),
-    ),
-  );
-  if (links.length + tunnels.length === 0) return undefined;
+  const parts = partsOf(snapshot);
+  if (parts.length === 0) return undefined;
+  const links = parts.filter((part) => part.kind === "link");
   return (
     darkGroups(snapshot, links) ??
     ofLinks(snapshot, links) ??
@@ -83,9 +75,8 @@ function subject(links: readonly LinkHere[]): string {
 /** Names the other link of the group, where there is one of each. */
 function beside([first, second]: readonly LinkHere[], links: readonly LinkHere[]): string {
   if (first === undefined || second !== undefined) return "";
-  const [sibling, third] = links.filter(
-    ({ group, id }) => group === first.group && id !== first.id,
-  );
+  const group = first.id.slice(0, -first.status.name.length);
+  const [sibling, third] = links.filter(({ id }) => id.startsWith(group) && id !== first.id);
   if (sibling === undefined || third !== undefined) return "";
   return `; ${sibling.id} is ${sibling.status.verdict}`;
 }

@@ -1,47 +1,41 @@
 // The open warnings: each with what follows from it, and with the next safe command.
 
 import { type ComponentChild, h } from "preact";
+import type { Verdict } from "../model/health.ts";
 import { severityMark } from "./glyph.ts";
-import { fragmentOf, type Moment, verdictNow } from "./model.ts";
+import { fragmentOf, type Moment, partsOf, verdictNow } from "./model.ts";
 import { Command } from "./pieces.ts";
 import { spanText, timeText } from "./words.ts";
 
-type Status = Moment["snapshot"]["status"];
-type Warning = Status["warnings"][number];
+type Warning = Moment["snapshot"]["status"]["warnings"][number];
 
 /** A part whose state is the consequence of a warning. */
 interface Consequence {
   readonly kind: "link" | "tunnel";
   readonly id: string;
-  readonly verdict: Status["verdict"];
+  readonly verdict: Verdict;
 }
 
 /** Returns what follows from each cause, by `CODE ABOUT`. */
-export function consequencesOf({ groups, tunnels }: Status): ReadonlyMap<string, Consequence[]> {
-  const all = new Map<string, Consequence[]>();
-  const add = (cause: { readonly code: string; readonly about: string }, part: Consequence) => {
-    if (cause.about === part.id) return;
+export function consequencesOf(
+  snapshot: Moment["snapshot"],
+): ReadonlyMap<string, readonly Consequence[]> {
+  const all = new Map<string, readonly Consequence[]>();
+  for (const part of partsOf(snapshot)) {
+    const { kind, id, status } = part;
+    const [first] = status.reasons.flatMap(({ because }) => because ?? []);
+    const cause = part.kind === "tunnel" ? part.status.because : first;
+    if (cause === null || cause === undefined || cause.about === id) continue;
     const key = `${cause.code} ${cause.about}`;
-    all.set(key, [...(all.get(key) ?? []), part]);
-  };
-  for (const group of groups) {
-    for (const { name, verdict, reasons } of group.links) {
-      const [because] = reasons.flatMap((reason) => reason.because ?? []);
-      if (because !== undefined)
-        add(because, { kind: "link", id: `${group.name}/${name}`, verdict });
-    }
-  }
-  for (const { name, verdict, because } of tunnels) {
-    if (because !== null) add(because, { kind: "tunnel", id: name, verdict });
+    all.set(key, [...(all.get(key) ?? []), { kind, id, verdict: status.verdict }]);
   }
   return all;
 }
 
 /** Shows the warnings, the worst first; all but the first `most` are folded away. */
 export function warningCard(moment: Moment, most: number): ComponentChild {
-  const { status } = moment.snapshot;
-  const { warnings } = status;
-  const consequences = consequencesOf(status);
+  const { warnings } = moment.snapshot.status;
+  const consequences = consequencesOf(moment.snapshot);
   const item = (warning: Warning): ComponentChild =>
     warningItem(warning, consequences.get(`${warning.code} ${warning.about}`) ?? [], moment);
   const rest = warnings.slice(most);

@@ -87,10 +87,7 @@ function sentence({ snapshot, isStale }: Moment): ComponentChild {
 function side(moment: Moment, detail: ComponentChild, isNamed: boolean): ComponentChild {
   const { snapshot } = moment;
   const { ended } = snapshot;
-  // `rotation` passes through the status untyped; the agent puts a campaign there, or null.
-  const running = snapshot.status.groups.flatMap(({ rotation }) =>
-    rotation === null ? [] : [rotation as CampaignShape],
-  );
+  const running = snapshot.status.groups.flatMap(({ rotation }) => rotation ?? []);
   if (running.length + ended.length + snapshot.devices.length === 0) return null;
   const runs = running.length === 0 ? null : campaigns("Running campaigns", running, moment);
   // It scrolls by itself on a wide screen, so the keyboard must reach it.

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { AgentView } from "#agent/runtime/agent-view.ts";
+import type { SiteSnapshot } from "#agent/runtime/health/site-snapshot.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
@@ -64,8 +65,8 @@ class Scene {
   look(): void {
     const { agentFor } = this;
     if (agentFor === undefined) return;
-    const { site, oracle } = this.run.stormSite;
-    oracle.shown(surfacesOf(agentFor, site.clock));
+    const { oracle } = this.run.stormSite;
+    oracle.shown(surfacesOf(agentFor));
     this.looks += 1;
   }
 
@@ -116,16 +117,30 @@ describe("status, links, page, metrics and report", () => {
   );
 });
 
-/** The agent with another status, and with records of which each verdict is another. */
+/** The agent with another snapshot, and with records of which each verdict is another. */
 function lying(agent: AgentView): AgentView {
   const better = <T>(value: T): T =>
     JSON.parse(JSON.stringify(value).replaceAll('"verdict":"down"', '"verdict":"protected"')) as T;
+  const betterPart = <T extends { readonly status: object }>(part: T): T => ({
+    ...part,
+    status: better(part.status),
+  });
+  const snapshot = (): SiteSnapshot => {
+    const site = betterPart(agent.snapshot());
+    const links = site.links.map(betterPart);
+    const groups = site.groups.map((group) => ({
+      ...betterPart(group),
+      links: group.links.map(betterPart),
+    }));
+    return { ...site, groups, links, tunnels: site.tunnels.map(betterPart) };
+  };
   const { memory, intent, intentDamage, journalState, supervisor, loopLag, events } = agent;
   const honest = { memory, intent, intentDamage, journalState, supervisor, loopLag, events };
   const { evidence } = agent;
   return {
     ...honest,
-    status: (): Status => better(agent.status()),
+    snapshot,
+    status: (): Status => snapshot().status,
     evidence: { ...evidence, read: async () => better(await evidence.read()) },
   };
 }

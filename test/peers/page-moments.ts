@@ -1,11 +1,9 @@
 // Snapshots of sites that no simulator has to run for: calm, large, with faults, in a campaign.
 
 import type { Because, Reason, Verdict } from "#agent/model/health.ts";
-import type { LinkSample, PageDay, PageLink, PageSnapshot } from "#agent/page/shape.ts";
+import type { LinkSample, PageDay, PageLink, PageSnapshot, PageTunnel } from "#agent/page/shape.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
-
-type LinkStatus = PageSnapshot["status"]["groups"][number]["links"][number];
-type TunnelStatus = PageSnapshot["status"]["tunnels"][number];
+import type { LinkStatus } from "#agent/runtime/health/status.ts";
 
 /** What a moment differs in from a calm one. */
 export interface MomentOptions {
@@ -51,10 +49,12 @@ export function momentAt(tick: number, options: MomentOptions): PageSnapshot {
   const all = Array.from({ length: groups }, (_, index) => groupName(index, groups));
   const status = all.map((name) => ({
     name,
-    links: names.map((link) => linkStatus(`${name}/${link}`, options)),
+    links: names.map((link) => pageLink(`${name}/${link}`, tick, options)),
     rotation: campaign?.group === name ? campaign : null,
   }));
-  const tunnelStates = Array.from({ length: tunnels }, (_, index) => tunnelStatus(index, options));
+  const tunnelStates = Array.from({ length: tunnels }, (_, index) =>
+    pageTunnel(index, { tick, insideMacsec: all[0] ?? null }, options),
+  );
   const verdicts = [...status.flatMap(({ links }) => links), ...tunnelStates];
   const worst: readonly Verdict[] = ["unprotected", "down", "unknown", "degraded"];
   const worstOf = (parts: readonly { readonly verdict: Verdict }[]): Verdict =>
@@ -73,24 +73,6 @@ export function momentAt(tick: number, options: MomentOptions): PageSnapshot {
       warnings: warningsOf(status, at),
       unmanaged: [],
     },
-    intent: 3,
-    links: status.flatMap(({ name, links }) =>
-      links.map((link) => pageLink(`${name}/${link.name}`, link, tick, options)),
-    ),
-    tunnels: tunnelStates.map(({ name, verdict }, index) => ({
-      name,
-      device: index % 2 === 0 ? "edge-a" : "edge-b",
-      ...{ local: "198.51.100.1", remote: `203.0.113.${index + 1}` },
-      insideMacsec: all[0] ?? null,
-      ike: verdict === "protected" ? "established" : "none",
-      sas: verdict === "protected" ? 2 : 0,
-      newest: {
-        at,
-        received: String(tick * 900),
-        sent: String(tick * 870),
-        sequenceUsed: 0.02,
-      },
-    })),
     devices: devicesOf(groups),
     ended: [],
     events: groups === 0 ? [] : eventsOf(at),
@@ -139,16 +121,31 @@ function linkStatus(id: string, { verdicts, groups }: MomentOptions): LinkStatus
   };
 }
 
-function tunnelStatus(index: number, { because }: MomentOptions): TunnelStatus {
+function pageTunnel(
+  index: number,
+  { tick, insideMacsec }: { readonly tick: number; readonly insideMacsec: string | null },
+  { because }: MomentOptions,
+): PageTunnel {
   const text = `no IKE SA, because of ${because?.about}`;
   const reason = { code: "ike-down", text, next: "linkseal tunnels" } as const;
+  const isUp = because === undefined;
   return {
     name: `hub-${index + 1}`,
-    verdict: because === undefined ? "protected" : "down",
-    reasons: because === undefined ? [] : [{ ...reason, because }],
+    verdict: isUp ? "protected" : "down",
+    reasons: isUp ? [] : [{ ...reason, because }],
     because: because ?? null,
     ...{ azure: null, bgp: null, share: null, backup: null, ppk: null },
     sas: { pairs: 1, nat: null },
+    device: index % 2 === 0 ? "edge-a" : "edge-b",
+    ...{ local: "198.51.100.1", remote: `203.0.113.${index + 1}`, insideMacsec },
+    ike: isUp ? "established" : "none",
+    saCount: isUp ? 2 : 0,
+    newest: {
+      at: begun + tick * 1_000,
+      received: String(tick * 900),
+      sent: String(tick * 870),
+      sequenceUsed: 0.02,
+    },
   };
 }
 
@@ -167,18 +164,14 @@ function warningsOf(
   );
 }
 
-function pageLink(
-  id: string,
-  status: LinkStatus,
-  tick: number,
-  { planned }: MomentOptions,
-): PageLink {
+function pageLink(id: string, tick: number, options: MomentOptions): PageLink {
+  const { planned } = options;
+  const status = linkStatus(id, options);
   const isUp = status.verdict === "protected" || status.verdict === "degraded";
   return {
-    id,
+    ...status,
     azureLink: status.name === "primary" ? "link1" : "link2",
     controlledPort: isUp ? "secured" : "blocked",
-    respondedPeers: isUp ? 1 : 0,
     bgp: isUp ? "up" : "down",
     drained: planned?.[id] !== undefined,
     planned: planned?.[id] ?? null,

@@ -17,8 +17,9 @@ import type { PageSettings } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
 import { viewersMax } from "#agent/page/feed.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { deriveStatus } from "#agent/runtime/health/status.ts";
-import type { WallTime, World } from "#hal/world.ts";
+import { blindSnapshot } from "#agent/runtime/health/site-snapshot.ts";
+import { notConfigured } from "#agent/runtime/health/status.ts";
+import type { Instant, WallTime, World } from "#hal/world.ts";
 import { Authority } from "#sim/serve/certificates.ts";
 import { patienceMs } from "../patience.ts";
 import {
@@ -47,10 +48,10 @@ class StandIn {
   snapshots = 0;
   isBroken = false;
 
-  status() {
+  snapshot() {
     this.snapshots += 1;
     if (this.isBroken) throw new Error("a defect");
-    return deriveStatus({ kind: "notConfigured", wall: 0 as WallTime });
+    return blindSnapshot({ now: 0 as Instant, wall: 0 as WallTime }, notConfigured);
   }
 
   say(text: string): void {

@@ -90,7 +90,7 @@ describe("the page of a real agent", () => {
     expect(verdicts).toContain("unprotected");
     expect(verdicts.at(-1)).toBe("protected");
     const states = viewer.texts.flatMap((_text, index) =>
-      viewer.snapshot(index).status.groups.flatMap(({ rotation }) => rotation?.["state"] ?? []),
+      viewer.snapshot(index).status.groups.flatMap(({ rotation }) => rotation?.state ?? []),
     );
     expect(states.length).toBeGreaterThan(0);
     expect(newest.ended[0]?.steps.map(({ state }) => state)).toContain("proving");
@@ -98,8 +98,9 @@ describe("the page of a real agent", () => {
     const status = await stage.view<{ groups: { links: { ckn: string }[] }[] }>("/v1/status");
     const keysOf = ({ groups }: typeof status) => groups[0]?.links.map(({ ckn }) => ckn);
     expect(keysOf(newest.status as unknown as typeof status)).toEqual(keysOf(status));
-    expect(newest.links[0]).toMatchObject({ controlledPort: "secured", bgp: "up", drained: false });
-    const { newest: sample } = newest.links[0] ?? {};
+    const [link] = newest.status.groups[0]?.links ?? [];
+    expect(link).toMatchObject({ controlledPort: "secured", bgp: "up", drained: false });
+    const { newest: sample } = link ?? {};
     expect(Number(sample?.protected)).toBeGreaterThan(100);
     expect([sample?.livePeers, sample?.openPps]).toEqual([1, null]);
     const { cookie, half } = sessionOf(reply);

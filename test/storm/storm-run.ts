@@ -164,7 +164,7 @@ export class StormRun {
       oracle.reported(status);
       if (this.#reports % textEvery === 0) {
         oracle.emitted("status", encoder.encode(JSON.stringify(status)));
-        oracle.shown(surfacesOf(() => agent, site.clock));
+        oracle.shown(surfacesOf(() => agent));
       }
       this.#reports += 1;
     }

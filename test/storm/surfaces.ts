@@ -9,9 +9,8 @@ import { pageText } from "#agent/page/snapshot.ts";
 import type { AgentView } from "#agent/runtime/agent-view.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { exposition } from "#agent/telemetry/exposition.ts";
-import { familiesOf } from "#agent/telemetry/metric.ts";
+import { familiesOf, measured } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
-import { snapshotOf } from "#agent/telemetry/snapshot.ts";
 import type { Clock, Instant } from "#hal/world.ts";
 import type { ProtectedSpan } from "#sim/oracle/report.ts";
 import type { Claim, Surfaces } from "#sim/oracle/surfaces.ts";
@@ -22,8 +21,8 @@ type Now = Pick<Clock, "now" | "wall">;
 const surfaceReaders = {
   status: (agent: AgentView): readonly Claim[] => statusClaims(through(agent.status())),
   links: (agent: AgentView): readonly Claim[] => detailClaims(agent),
-  page: (agent: AgentView, clock: Now): readonly Claim[] => pageClaims(agent, clock),
-  metrics: (agent: AgentView, clock: Now): readonly Claim[] => metricClaims(agent, clock),
+  page: (agent: AgentView): readonly Claim[] => pageClaims(agent),
+  metrics: (agent: AgentView): readonly Claim[] => metricClaims(agent),
 } as const;
 
 /** The name of a surface of the present moment. */
@@ -33,11 +32,11 @@ type SurfaceName = keyof typeof surfaceReaders;
 export type AgentFor = (surface: SurfaceName | "report") => AgentView;
 
 /** Reads all surfaces of one moment. */
-export function surfacesOf(agentFor: AgentFor, clock: Now): Surfaces {
+export function surfacesOf(agentFor: AgentFor): Surfaces {
   return Object.fromEntries(
     Object.entries(surfaceReaders).map(([name, read]) => [
       name,
-      read(agentFor(name as SurfaceName), clock),
+      read(agentFor(name as SurfaceName)),
     ]),
   );
 }
@@ -109,14 +108,16 @@ function detailClaims(agent: AgentView): readonly Claim[] {
 const keysText = (keys: readonly { readonly ckn: string }[] | null): string | null =>
   keys === null ? null : keys.map(({ ckn }) => ckn).join(" ");
 
-function pageClaims(agent: AgentView, clock: Now): readonly Claim[] {
-  const page = JSON.parse(pageText(agent, clock, "newest")) as PageSnapshot;
-  const ports = page.links.map(({ id, controlledPort, drained, keys }) => {
-    const facts = { controlledPort, drained, keys: keysText(keys) };
-    return [id, facts] as const;
-  });
-  const byId = new Map(ports);
-  return statusClaims(page.status).map((claim) => {
+function pageClaims(agent: AgentView): readonly Claim[] {
+  const { status } = JSON.parse(pageText(agent, "newest")) as PageSnapshot;
+  const ports = status.groups.flatMap((group) =>
+    group.links.map(({ name, controlledPort, drained, keys }) => {
+      const facts = { controlledPort, drained, keys: keysText(keys) };
+      return [`${group.name}/${name}`, facts] as const;
+    }),
+  );
+  const byId = new Map<string, (typeof ports)[number][1]>(ports);
+  return statusClaims(status).map((claim) => {
     const facts = { ...claim.facts, ...byId.get(claim.about) };
     return { ...claim, facts };
   });
@@ -128,8 +129,8 @@ type Series = readonly {
   readonly value: number;
 }[];
 
-function metricClaims(agent: AgentView, clock: Now): readonly Claim[] {
-  const text = exposition(familiesOf(metricRows, snapshotOf(agent, clock)));
+function metricClaims(agent: AgentView): readonly Claim[] {
+  const text = exposition(familiesOf(metricRows, measured(agent)));
   const of = (name: string): Series => seriesOf(text, name);
   const present = (name: string): Series => of(name).filter(({ value }) => value === 1);
   const verdictOf = (label: string | undefined): Verdict => label as Verdict;

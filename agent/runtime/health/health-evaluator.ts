@@ -1,7 +1,7 @@
 // The health evaluator: turns observations into verdicts, warnings and events, once per turn; a
-// status is derived anew.
+// snapshot is taken anew.
 
-import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
+import { type Ckn, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
@@ -46,9 +46,8 @@ import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
 import { openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
-import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
-import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
+import { balanceWarnings, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
 import { deviceWarnings } from "./device-warnings.ts";
 import { drainWarnings } from "./drain-warnings.ts";
@@ -67,13 +66,12 @@ import {
   waitsForCheck,
 } from "./far-end-report.ts";
 import { leftBlockWarnings } from "./left-blocks.ts";
-import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.ts";
-import { saReportOf } from "./sa-report.ts";
+import { type Observed, observedLink, observedTunnel } from "./observed.ts";
+import { blindSnapshot, type SiteSnapshot, siteSnapshot } from "./site-snapshot.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
-import { deriveStatus, type Status } from "./status.ts";
+import { notConfigured } from "./status.ts";
 import { tunnelEvidence } from "./tunnel-evidence.ts";
 import { unfinishedRotation } from "./unfinished-rotation.ts";
-import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 import { type JudgedVerdict, judge } from "./verdict-events.ts";
 
@@ -416,51 +414,26 @@ export class HealthEvaluator {
     return riskAccepted(intent.desired, "weakTunnel", now) ? "stands" : "over";
   }
 
-  /** Derives the status from the newest observations; warnings are those of the last turn. */
-  status(): Status {
+  /** Evaluates the newest observations; warnings are those of the last turn. */
+  snapshot(): SiteSnapshot {
     const { world, agent } = this.#parts;
-    const { supervisor } = agent;
-    const wall = world.clock.wall();
-    const damage = agent.intentDamage;
+    const { clock } = world;
+    const { supervisor, intentDamage: damage } = agent;
+    const moment = { now: clock.now(), wall: clock.wall() };
     if (damage !== undefined) {
-      const reason = { code: "journal-lossy", text: damage.message, next: damage.next } as const;
-      return deriveStatus({ kind: "damaged", wall, reason });
+      const { message: text, next } = damage;
+      return blindSnapshot(moment, { code: "journal-lossy", text, next });
     }
-    if (supervisor === undefined) return deriveStatus({ kind: "notConfigured", wall });
-    const now = world.clock.now();
-    const { desired } = supervisor.intent;
-    const links = this.#links(supervisor, now);
-    return deriveStatus({
-      kind: "configured",
-      site: desired.site,
-      now,
-      wall,
-      groups: desired.groups.map((group) => ({
-        name: group.name,
-        rotation: rotationOf(agent, group.name),
-        links: group.links.map((link) => ({
-          link,
-          health: healthOf(links, link),
-          laterSaks: this.#watch(link, healthOf(links, link)),
-          observation: supervisor.deviceCache.history(link).at(-1),
-          expected: agent.memory.bindings[linkId(link)]?.key,
-          next: nextKey(agent, link),
-          staleAfterMs: desired.health.staleAfterMs,
-          keyCreated: this.#created(link),
-          timedTelemetry: supervisor.deviceCache.telemetry(link),
-        })),
-      })),
-      tunnels: desired.tunnels.map((tunnel) => ({
-        name: tunnel.name,
-        ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
-        gateway: supervisor.deviceCache.gateway(tunnel.name),
-        ...insideOf(supervisor, tunnel, now),
-        ...ppkOf(tunnel, supervisor, now),
-        sas: saReportOf(supervisor, tunnel, now),
-      })),
-      warnings: this.#visible,
-      unmanaged: unmanagedOf(agent, supervisor),
-    });
+    if (supervisor === undefined) return blindSnapshot(moment, notConfigured);
+    const links = this.#links(supervisor, moment.now);
+    const evaluation = {
+      ...{ agent, supervisor, warnings: this.#visible },
+      health: (link: DesiredLink) => healthOf(links, link),
+      laterSaks: (link: DesiredLink) => this.#watch(link, healthOf(links, link)),
+      tunnel: (tunnel: DesiredTunnel) =>
+        this.#tunnelNow(this.#evidence(supervisor, tunnel, links, moment.now)),
+    };
+    return siteSnapshot(evaluation, clock);
   }
 }
 
@@ -487,18 +460,4 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
   const health = links.get(linkId(link));
   if (health === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
   return health;
-}
-
-/** The key that a campaign has not yet finished to bring in; the link may use it already. */
-function nextKey({ memory }: EvaluatedAgent, { group, name }: DesiredLink): KeyRef | undefined {
-  const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
-  return entry?.outcome === undefined ? entry?.new.key : undefined;
-}
-
-function rotationOf(
-  agent: EvaluatedAgent,
-  group: string,
-): Readonly<Record<string, unknown>> | null {
-  const campaign = openCampaign(agent.memory, group);
-  return campaign === undefined ? null : campaignReport(agent, campaign);
 }

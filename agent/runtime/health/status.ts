@@ -1,14 +1,15 @@
 // Derives `linkseal.status/1` from health, observations and warnings.
 
-import type {
-  CipherSuite,
-  IpsecTunnel,
-  KeyRef,
-  MacsecFrames,
-  MacsecPort,
-  MacsecSettings,
-  MkaSession,
-  Reading,
+import {
+  type CipherSuite,
+  type IpsecTunnel,
+  type KeyRef,
+  type MacsecFrames,
+  type MacsecPort,
+  type MacsecSettings,
+  type MkaSession,
+  type Reading,
+  strongValue,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
@@ -27,29 +28,45 @@ import {
 } from "../../model/health.ts";
 import { isoTime, wholeDays } from "../../model/iso-time.ts";
 import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
+import type { CampaignShape } from "../../rotation/campaign-shape.ts";
+import type { Binding } from "../../store/journal/memory.ts";
 import type { TimedTelemetry } from "../polling/cache-slots.ts";
 import type { GatewayReport } from "../polling/gateway-report.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
-import type { SaReport } from "./sa-report.ts";
 
-/** A plain JSON object that is passed on unchanged. */
-type Summary = Readonly<Record<string, unknown>>;
+/** A moment by both clocks. */
+export interface Moment {
+  readonly now: Instant;
+  readonly wall: WallTime;
+}
 
-export interface LinkStatusInput {
+/** What the status of a link is derived from; undefined = there is none, or it is not known. */
+export interface LinkFacts {
   readonly link: DesiredLink;
   readonly health: LinkHealth;
   readonly observation: MacsecPort | undefined;
-  readonly expected: KeyRef | undefined;
-  /** The key that a running campaign brings in; undefined = there is none. */
+  /** The accepted key. */
+  readonly binding: Pick<Binding, "key" | "created"> | undefined;
+  /** The key that a running campaign brings in. */
   readonly next: KeyRef | undefined;
   /** A reading older than this is reported as unknown, in milliseconds. */
   readonly staleAfterMs: number;
-  /** When the version of the expected CAK was made; undefined = not known. */
-  readonly keyCreated: WallTime | undefined;
-  /** The watch of the SAKs after a rotation; undefined = there is none. */
-  readonly laterSaks?: LaterSakWatch | undefined;
-  readonly timedTelemetry?: TimedTelemetry | undefined;
+  readonly laterSaks: LaterSakWatch | undefined;
+  readonly telemetry: TimedTelemetry | undefined;
+}
+
+/** A tunnel on its device: `absent` = the device does not list it, `unknown` = nothing is fresh. */
+export type SeenTunnel = IpsecTunnel | "absent" | "unknown";
+
+/** What the status of a tunnel is derived from. */
+export interface TunnelFacts extends Inside, Pick<IpsecTunnel, "ppk"> {
+  readonly name: string;
+  readonly health: TunnelHealth;
+  readonly seen: SeenTunnel;
+  readonly staleAfterMs: number;
+  readonly gateway: GatewayReport | undefined;
+  readonly backup?: BackupStatus;
 }
 
 /**
@@ -63,35 +80,6 @@ export interface Unmanaged {
   readonly text: string;
   readonly next: string;
 }
-
-export type StatusInput =
-  | { readonly kind: "notConfigured"; readonly wall: WallTime }
-  /** A config was accepted, but its stored copy is damaged. */
-  | { readonly kind: "damaged"; readonly wall: WallTime; readonly reason: Reason }
-  | {
-      readonly kind: "configured";
-      readonly site: string;
-      readonly now: Instant;
-      readonly wall: WallTime;
-      readonly groups: readonly {
-        readonly name: string;
-        /** The running campaign; null = none. */
-        readonly rotation: Summary | null;
-        readonly links: readonly LinkStatusInput[];
-      }[];
-      readonly tunnels: readonly {
-        readonly name: string;
-        readonly health: TunnelHealth;
-        readonly gateway?: GatewayReport | undefined;
-        readonly bgp?: Inside["bgp"];
-        readonly share?: Inside["share"];
-        readonly backup?: BackupStatus;
-        readonly ppk?: IpsecTunnel["ppk"];
-        readonly sas?: SaReport;
-      }[];
-      readonly warnings: readonly VisibleWarning[];
-      readonly unmanaged: readonly Unmanaged[];
-    };
 
 /** A link in the status. */
 export interface LinkStatus {
@@ -161,14 +149,15 @@ export interface LinkStatus {
   } | null;
 }
 
-interface GroupStatus {
+export interface GroupStatus {
   readonly name: string;
   readonly verdict: Verdict;
-  readonly rotation: Summary | null;
+  /** The running campaign; null = none. */
+  readonly rotation: CampaignShape | null;
   readonly links: readonly LinkStatus[];
 }
 
-interface TunnelStatus {
+export interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
@@ -203,7 +192,7 @@ interface TunnelStatus {
     /** Pairs that carry; more than one = a second child, or a rekey by both ends at once. */
     readonly pairs: number | null;
     /** The ends that are behind a NAT, where ESP travels in UDP. */
-    readonly nat: NonNullable<SaReport["nat"]> | null;
+    readonly nat: NonNullable<IpsecTunnel["nat"]> | null;
   };
 }
 
@@ -240,82 +229,82 @@ export interface Status {
   readonly unmanaged: readonly Unmanaged[];
 }
 
-/**
- * Derives the whole status; an aggregate is as bad as its worst part, and an empty one is
- * "unknown".
- */
-export function deriveStatus(input: StatusInput): Status {
-  if (input.kind === "notConfigured") return blind(input.wall, notConfigured);
-  if (input.kind === "damaged") return blind(input.wall, input.reason);
-  const { site, wall, now, unmanaged } = input;
-  const groups = input.groups.map((group): GroupStatus => {
-    const links = group.links.map((link) => linkStatus(link, wall, now));
-    const verdict = worstOf(links.map((link) => link.verdict));
-    return { name: group.name, verdict, rotation: group.rotation, links };
-  });
-  const tunnels = input.tunnels.map(
-    ({ name, health, gateway, bgp, share, backup, ppk, sas }): TunnelStatus => ({
-      name,
-      verdict: health.verdict,
-      reasons: health.reasons,
-      because: health.because ?? null,
-      azure: gateway === undefined ? null : azureOf(gateway, now),
-      bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
-      share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
-      backup: backup ?? null,
-      ppk: ppk ?? null,
-      sas: { pairs: sas?.pairs ?? null, nat: sas?.nat ?? null },
-    }),
-  );
+/** What the status of the site is derived from. */
+interface SiteParts extends Omit<Status, "schema" | "at" | "verdict" | "warnings"> {
+  readonly warnings: readonly VisibleWarning[];
+}
+
+/** Derives the status of the site, as bad as its worst part; without parts it is "unknown". */
+export function siteStatus(parts: SiteParts, { now, wall }: Moment): Status {
+  const { site, reasons, groups, tunnels, unmanaged, warnings } = parts;
   // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.
   const timeOf = (instant: Instant): string => isoTime(wallAfter(wall, instant - now));
-  const warnings = input.warnings.map(
-    ({ code, severity, about, since, absentSince, text, next }): WarningStatus => ({
-      code,
-      severity,
-      about,
-      since: timeOf(since),
-      absentSince: absentSince === undefined ? null : timeOf(absentSince),
-      text,
-      next,
-    }),
-  );
   return {
     schema: "linkseal.status/1",
     site,
     at: isoTime(wall),
     verdict: worstOf([...groups, ...tunnels].map((part) => part.verdict)),
-    reasons: [],
-    groups,
-    tunnels,
-    warnings,
+    ...{ reasons, groups, tunnels },
+    warnings: warnings.map(({ code, severity, about, since, absentSince, text, next }) => ({
+      ...{ code, severity, about },
+      since: timeOf(since),
+      absentSince: absentSince === undefined ? null : timeOf(absentSince),
+      ...{ text, next },
+    })),
     unmanaged,
   };
 }
 
-const notConfigured: Reason = {
+/** Why nothing is known of a site whose agent has no config. */
+export const notConfigured: Reason = {
   code: "not-configured",
   text: "the agent is ready, and no config has been accepted yet",
   next: nextFor("not-configured", "site"),
 };
 
-function blind(wall: WallTime, reason: Reason): Status {
+/** Derives the status of a group, which is as bad as its worst link. */
+export function groupStatus(
+  name: string,
+  rotation: GroupStatus["rotation"],
+  links: readonly LinkStatus[],
+): GroupStatus {
+  return { name, verdict: worstOf(links.map(({ verdict }) => verdict)), rotation, links };
+}
+
+/** Derives the status of a tunnel. */
+export function tunnelStatus(facts: TunnelFacts, now: Instant): TunnelStatus {
+  const { name, health, gateway, bgp, share, backup, ppk } = facts;
+  const { connection = "", instance = null } = gateway ?? {};
   return {
-    schema: "linkseal.status/1",
-    site: null,
-    at: isoTime(wall),
-    verdict: "unknown",
-    reasons: [reason],
-    groups: [],
-    tunnels: [],
-    warnings: [],
-    unmanaged: [],
+    name,
+    verdict: health.verdict,
+    reasons: health.reasons,
+    because: health.because ?? null,
+    azure: gateway === undefined ? null : { connection, instance, ageMs: now - gateway.at },
+    bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
+    share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
+    backup: backup ?? null,
+    ppk: ppk ?? null,
+    sas: sasStatus(facts, now),
   };
 }
 
-function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
-  const { link, health, expected, next, keyCreated, timedTelemetry } = input;
-  const session = solid(input, now, (observation) => observation.session);
+function sasStatus({ seen, staleAfterMs }: TunnelFacts, now: Instant): TunnelStatus["sas"] {
+  if (typeof seen === "string" || !isSolid(seen.sas, now, staleAfterMs)) {
+    return { pairs: null, nat: null };
+  }
+  const sending = seen.sas.value.filter(
+    ({ direction, phase }) => direction === "out" && phase === "installed",
+  );
+  const isUp = strongValue(seen.ike) === "established";
+  return { pairs: sending.length, nat: isUp ? (seen.nat ?? null) : null };
+}
+
+/** Derives the status of a link. */
+export function linkStatus(facts: LinkFacts, { now, wall }: Moment): LinkStatus {
+  const { link, health, binding, next, telemetry } = facts;
+  const session = solid(facts, now, (observation) => observation.session);
+  const accepted = binding?.key;
   return {
     name: link.name,
     device: link.device,
@@ -327,28 +316,28 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
       dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
       farEndMs: wholeMs(health.ages.farEndMs),
     },
-    suite: solid(input, now, (observation) => observation.liveSuite) ?? null,
+    suite: solid(facts, now, (observation) => observation.liveSuite) ?? null,
     confidentiality: {
-      offset: solid(input, now, ({ settings }) => settings)?.confidentialityOffset ?? null,
+      offset: solid(facts, now, ({ settings }) => settings)?.confidentialityOffset ?? null,
       received: health.received ?? null,
     },
-    ckn: expected?.ckn ?? null,
-    keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
-    keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
+    ckn: accepted?.ckn ?? null,
+    keyVersion: accepted?.cakSecretId.split("/").at(-1) ?? null,
+    keyAgeDays: binding === undefined ? null : wholeDays(binding.created, wall),
     // The accepted key is not used here: during a campaign the link may have left it long ago.
     keyInUse: session?.principalCkn ?? null,
     // A change of settings keeps the key, and an accepted key is no longer the next one.
-    keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
+    keyNext: next === undefined || next.ckn === accepted?.ckn ? null : next.ckn,
     mka: session === undefined ? null : mkaStatus(session),
-    laterSaks: input.laterSaks ?? null,
-    frames: framesStatus(solid(input, now, (observation) => observation.frames)),
-    azure: timedTelemetry === undefined ? null : azureStatus(timedTelemetry, now),
+    laterSaks: facts.laterSaks ?? null,
+    frames: framesStatus(solid(facts, now, (observation) => observation.frames)),
+    azure: telemetry === undefined ? null : azureStatus(telemetry, now),
   };
 }
 
 /** Returns a reading of the newest observation; undefined = it cannot be relied on now. */
 function solid<T>(
-  { observation, staleAfterMs }: LinkStatusInput,
+  { observation, staleAfterMs }: LinkFacts,
   now: Instant,
   pick: (observation: MacsecPort) => Reading<T>,
 ): T | undefined {
@@ -389,8 +378,4 @@ function framesStatus(frames: MacsecFrames | undefined): LinkStatus["frames"] {
     rxClear: rxClear === undefined ? null : String(rxClear),
     txProtected: String(txProtected),
   };
-}
-
-function azureOf({ connection, instance, at }: GatewayReport, now: Instant): TunnelStatus["azure"] {
-  return { connection, instance, ageMs: now - at };
 }

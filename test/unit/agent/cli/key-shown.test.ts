@@ -7,9 +7,8 @@ import { statusText } from "#agent/cli/status-text.ts";
 import { keysText, shortCkn } from "#agent/model/ckn-text.ts";
 import { pageSnapshot } from "#agent/page/snapshot.ts";
 import { exposition } from "#agent/telemetry/exposition.ts";
-import { familiesOf } from "#agent/telemetry/metric.ts";
+import { familiesOf, measured } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
-import { snapshotOf } from "#agent/telemetry/snapshot.ts";
 import { momentOf } from "#agent/web/model.ts";
 import { keyText } from "#agent/web/rows.ts";
 import { group } from "../../kit/agent-bench.ts";
@@ -19,12 +18,12 @@ const asIs = (text: string): string => text;
 const plain: Paint = { strong: asIs, faint: asIs, bad: asIs, verdict: asIs };
 
 /** What is shown of the primary link at one moment. */
-function shown({ agent, site: { clock } }: Pair) {
-  const snapshot = pageSnapshot(agent, clock);
+function shown({ agent }: Pair) {
+  const snapshot = pageSnapshot(agent);
   const [link] = snapshot.status.groups[0]?.links ?? [];
   if (link === undefined) throw new Error("no link");
   const moment = momentOf({ snapshot, cameAt: 0 }, { kind: "open" }, 0);
-  const text = exposition(familiesOf(metricRows, snapshotOf(agent, clock)));
+  const text = exposition(familiesOf(metricRows, measured(agent)));
   const series = `linkseal_key_in_use{site="demo",group="${group}",link="primary",key=`;
   const metric = text.split("\n").filter((line) => line.startsWith(series));
   return {
@@ -32,8 +31,8 @@ function shown({ agent, site: { clock } }: Pair) {
     line: statusText(snapshot.status, plain)
       .split("\n")
       .find((each) => each.includes("  primary ")),
-    page: keyText(link, snapshot.links[0], moment),
-    lost: keyText(link, snapshot.links[0], { ...moment, isStale: true }),
+    page: keyText(link, moment),
+    lost: keyText(link, { ...moment, isStale: true }),
     metric: metric.find((line) => line.endsWith(" 1"))?.slice(series.length),
   };
 }

@@ -13,8 +13,9 @@ import { serveLoopback } from "#agent/host/unix-server.ts";
 import type { Listen } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { deriveStatus } from "#agent/runtime/health/status.ts";
-import type { WallTime, World } from "#hal/world.ts";
+import { blindSnapshot } from "#agent/runtime/health/site-snapshot.ts";
+import { notConfigured } from "#agent/runtime/health/status.ts";
+import type { Instant, WallTime, World } from "#hal/world.ts";
 
 const loopback = "127.0.0.1";
 
@@ -30,7 +31,7 @@ class StandIn {
   readonly #running: Promise<void>;
   supervisor = undefined;
   journalState = "whole";
-  statuses = 0;
+  snapshots = 0;
 
   constructor(listen: Listen | undefined) {
     this.listen = listen;
@@ -51,9 +52,9 @@ class StandIn {
     return { number: 7, desired: { serve } };
   }
 
-  status() {
-    this.statuses += 1;
-    return deriveStatus({ kind: "notConfigured", wall: 0 as WallTime });
+  snapshot() {
+    this.snapshots += 1;
+    return blindSnapshot({ now: 0 as Instant, wall: 0 as WallTime }, notConfigured);
   }
 
   accept(listen: Listen | undefined): void {
@@ -280,12 +281,12 @@ describe("clients that are", () => {
 
   it("five hundred scrapes at once ask the agent once or twice", async () => {
     const { port, agent } = await served();
-    const before = agent.statuses;
+    const before = agent.snapshots;
     const waves = Array.from({ length: 10 }, () => Array.from({ length: 50 }));
     for (const wave of waves) {
       const replies = await Promise.all(wave.map(() => get({ port })));
       expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
     }
-    expect(agent.statuses - before).toBeLessThan(10);
+    expect(agent.snapshots - before).toBeLessThan(10);
   });
 });

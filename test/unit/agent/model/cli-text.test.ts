@@ -19,6 +19,7 @@ import type { SitePlan } from "#agent/compare/site-plan.ts";
 import { shortCkn } from "#agent/model/ckn-text.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/model/text.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
 
@@ -137,7 +138,7 @@ const status: Status = {
           { name: "primary", outcome: "enrolled" },
           { name: "secondary", outcome: null },
         ],
-      },
+      } as unknown as CampaignShape,
       links: [
         {
           name: "primary",

@@ -330,7 +330,7 @@ export class HealthEvaluatorBench {
   }
 
   status(): Status {
-    return this.#healthEvaluator.status();
+    return this.#healthEvaluator.snapshot().status;
   }
 
   reported(): readonly string[] {

@@ -3,16 +3,20 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { exposition } from "#agent/telemetry/exposition.ts";
-import { type Family, familiesOf, type MetricRow } from "#agent/telemetry/metric.ts";
+import {
+  type Family,
+  familiesOf,
+  type Measured,
+  type MetricRow,
+  measured,
+} from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { Scrape } from "#agent/telemetry/scrape.ts";
-import { type Snapshot, snapshotOf } from "#agent/telemetry/snapshot.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 function textOf(bench: AgentBench): string {
-  const snapshot = snapshotOf(bench.agent, bench.site.clock);
-  return exposition(familiesOf(metricRows, snapshot));
+  return exposition(familiesOf(metricRows, measured(bench.agent)));
 }
 
 /** By name and labels as they are written, but without the site, which they all have. */
@@ -244,7 +248,7 @@ describe("the table", () => {
         for (let n = 0; ; n += 1) yield [[String(n)], n];
       },
     };
-    const snapshot = { status: { site: null } } as Snapshot;
+    const snapshot = { status: { site: null } } as Measured;
     expect(familiesOf([endless], snapshot)[0]?.samples).toHaveLength(100_000);
   });
 

@@ -6,10 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostClock } from "#agent/host/clock.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import { exposition } from "#agent/telemetry/exposition.ts";
-import { familiesOf } from "#agent/telemetry/metric.ts";
+import { familiesOf, type Measured, measured } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { exportMetrics, type OtlpParts, otlpText } from "#agent/telemetry/otlp.ts";
-import { type Snapshot, snapshotOf } from "#agent/telemetry/snapshot.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { AgentBench } from "../../kit/agent-bench.ts";
 
@@ -40,13 +39,13 @@ interface Request {
   ];
 }
 
-let snapshot: Snapshot;
+let snapshot: Measured;
 beforeAll(async () => {
   const bench = new AgentBench("protected");
   await bench.live();
   await bench.apply();
   await bench.run(60_000);
-  snapshot = snapshotOf(bench.agent, bench.site.clock);
+  snapshot = measured(bench.agent);
 });
 
 const parse = (text: string): Request => JSON.parse(text) as Request;
@@ -97,7 +96,7 @@ describe("a message", () => {
     if (link === undefined || port === undefined || frames?.kind !== "known") {
       throw new Error("no sample");
     }
-    const withFrames = (rxOk: bigint): Snapshot => {
+    const withFrames = (rxOk: bigint): Measured => {
       const more = { ...port, frames: { ...frames, value: { ...frames.value, rxOk } } };
       return { ...snapshot, links: [{ ...link, port: more }] };
     };

@@ -1,7 +1,8 @@
 // What metrics tell of a tunnel's SAs, for each way in which a device may tell them.
 
 import { describe, expect, it } from "vitest";
-import type { ExportedTunnel, Snapshot } from "#agent/telemetry/snapshot.ts";
+import type { SeenTunnel, TunnelStatus } from "#agent/runtime/health/status.ts";
+import type { Measured } from "#agent/telemetry/metric.ts";
 import { tunnelMetrics } from "#agent/telemetry/tunnel-metrics.ts";
 import { type IpsecSa, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { at, desired } from "../../kit/snapshot-kit.ts";
@@ -23,19 +24,19 @@ function seen(sas: readonly IpsecSa[], ike: "established" | "connecting" = "esta
 }
 
 /** Figures of one metric by the labels beside the tunnel's name. */
-function figures(name: string, what: ExportedTunnel["seen"]): Readonly<Record<string, unknown>> {
+function figures(name: string, what: SeenTunnel): Readonly<Record<string, unknown>> {
   if (tunnel === undefined) throw new Error("no tunnel");
-  const tunnels = [{ tunnel, verdict: "protected", seen: what }];
+  const tunnels = [{ tunnel, status: { verdict: "protected" }, seen: what }];
   const row = tunnelMetrics.find((each) => each.name === `linkseal_${name}`);
-  const samples = [...(row?.read({ tunnels } as unknown as Snapshot) ?? [])];
+  const samples = [...(row?.read({ tunnels } as unknown as Measured) ?? [])];
   return Object.fromEntries(samples.map(([[, ...labels], value]) => [labels.join(), value]));
 }
 
 describe("a tunnel that is a backup", () => {
-  const read = (name: string, backup: ExportedTunnel["backup"]) => {
+  const read = (name: string, backup: TunnelStatus["backup"]) => {
     const row = tunnelMetrics.find((each) => each.name === `linkseal_backup_${name}`);
-    const tunnels = [{ tunnel, verdict: "protected", seen: seen([]), backup }];
-    return [...(row?.read({ tunnels } as unknown as Snapshot) ?? [])];
+    const tunnels = [{ tunnel, status: { verdict: "protected", backup }, seen: seen([]) }];
+    return [...(row?.read({ tunnels } as unknown as Measured) ?? [])];
   };
   const backup = {
     ...{

@@ -83,8 +83,8 @@ describe("the sentence of a site", () => {
 
 it("what follows from a warning is listed below it", () => {
   const because = { code: "mka-no-live-peer", about: "erd-dub/primary" } as const;
-  const { status } = momentAt(1, { groups: 1, tunnels: 2, because });
-  expect([...consequencesOf(status)]).toEqual([
+  const moment = momentAt(1, { groups: 1, tunnels: 2, because });
+  expect([...consequencesOf(moment)]).toEqual([
     [
       "mka-no-live-peer erd-dub/primary",
       [

@@ -4,7 +4,16 @@ import type { Share } from "#agent/health/tunnel-bundle.ts";
 import type { VisibleWarning } from "#agent/health/warnings.ts";
 import { isoTime, wholeDays } from "#agent/model/iso-time.ts";
 import type { Inside } from "#agent/runtime/health/bgp-report.ts";
-import { deriveStatus, type LinkStatusInput } from "#agent/runtime/health/status.ts";
+import { blindSnapshot } from "#agent/runtime/health/site-snapshot.ts";
+import {
+  groupStatus,
+  type LinkFacts,
+  linkStatus,
+  notConfigured,
+  siteStatus,
+  type TunnelFacts,
+  tunnelStatus,
+} from "#agent/runtime/health/status.ts";
 import type { GatewayReport } from "#agent/runtime/polling/gateway-report.ts";
 import type { WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, otherKey, over } from "../../health-evidence.ts";
@@ -12,27 +21,39 @@ import { at, evidence, idle, key, link, moving, otherKey, over } from "../../hea
 const utc = (text: string): WallTime => new Date(text).getTime() as WallTime;
 const wall = utc("2026-11-24T10:00:00Z");
 
-const input = (course = moving): LinkStatusInput => {
+const input = (course = moving): LinkFacts => {
   const seen = evidence(course, { peer: undefined });
   return {
     link,
     health: deriveLinkHealth(seen),
     observation: seen.observations.at(-1),
-    expected: key,
+    binding: { key, created: utc("2026-11-12T09:00:00Z") },
     next: undefined,
     staleAfterMs: 30_000,
-    keyCreated: utc("2026-11-12T09:00:00Z"),
+    laterSaks: undefined,
+    telemetry: undefined,
   };
 };
 
-const status = (links: readonly LinkStatusInput[], gateway?: GatewayReport) =>
-  deriveStatus({
-    kind: "configured",
+const moment = { now: at(100_000), wall };
+const hub = (over: Partial<TunnelFacts> = {}) => {
+  const health = { verdict: "protected", reasons: [] } as const;
+  const facts = { name: "hub-1", health, seen: "unknown", staleAfterMs: 30_000 } as const;
+  return tunnelStatus({ ...facts, gateway: undefined, ...over }, moment.now);
+};
+const group = (links: readonly LinkFacts[]) =>
+  groupStatus(
+    "erd-demo",
+    null,
+    links.map((each) => linkStatus(each, moment)),
+  );
+
+const status = (links: readonly LinkFacts[]) => {
+  const parts = {
     site: "demo",
-    now: at(100_000),
-    wall,
-    groups: [{ name: "erd-demo", rotation: null, links }],
-    tunnels: [{ name: "hub-1", health: { verdict: "protected", reasons: [] }, gateway }],
+    reasons: [],
+    groups: [group(links)],
+    tunnels: [hub()],
     warnings: [
       {
         code: "key-age",
@@ -43,9 +64,11 @@ const status = (links: readonly LinkStatusInput[], gateway?: GatewayReport) =>
         text: "the key is 91 days old",
         next: "linkseal keys list",
       },
-    ],
+    ] satisfies readonly VisibleWarning[],
     unmanaged: [],
-  });
+  };
+  return siteStatus(parts, moment);
+};
 
 const nothing = {
   schema: "linkseal.status/1",
@@ -89,7 +112,7 @@ describe("status as JSON", () => {
       ...{ lineUp: true, rxDbm: -2.6, txDbm: undefined, arpPercent: 0, bgpPercent: 100 },
       peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
     };
-    const seen = status([{ ...input(), timedTelemetry: { telemetry, at: at(96_000) } }]);
+    const seen = status([{ ...input(), telemetry: { telemetry, at: at(96_000) } }]);
     expect(seen.verdict).toBe("protected");
     expect(seen.groups[0]?.links[0]?.azure).toEqual({
       ageMs: 4_000,
@@ -102,7 +125,7 @@ describe("status as JSON", () => {
   it("the status shows nothing of a meter without readings", () => {
     const silent = { until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined };
     const telemetry = { ...silent, arpPercent: undefined, bgpPercent: undefined, peerings: [] };
-    const seen = status([{ ...input(), timedTelemetry: { telemetry, at: at(96_000) } }]);
+    const seen = status([{ ...input(), telemetry: { telemetry, at: at(96_000) } }]);
     expect(seen.groups[0]?.links[0]?.azure).toEqual({
       ...{ ageMs: 4_000, until: null, lineUp: null, rxDbm: null, txDbm: null },
       ...{ arpPercent: null, bgpPercent: null, peerings: [] },
@@ -110,25 +133,18 @@ describe("status as JSON", () => {
   });
 
   it("the status shows the gateway's own report of a tunnel, with its age", () => {
-    const gateway = { connection: "Connected", instance: "NotConnected", at: at(70_000) };
-    const { tunnels } = status([input()], gateway);
+    const gateway: GatewayReport = {
+      connection: "Connected",
+      instance: "NotConnected",
+      at: at(70_000),
+    };
     const { at: _at, ...shown } = gateway;
-    expect(tunnels[0]?.azure).toEqual({ ...shown, ageMs: 30_000 });
+    expect(hub({ gateway }).azure).toEqual({ ...shown, ageMs: 30_000 });
   });
 
   it("the status shows BGP and share of a tunnel, or null for what is not reported", () => {
     const reported = (bgp: NonNullable<Inside["bgp"]>, share?: Share) =>
-      deriveStatus({
-        ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [] },
-        tunnels: [
-          {
-            ...{ name: "hub-1", health: { verdict: "protected", reasons: [] }, bgp },
-            ...(share === undefined ? {} : { share }),
-            gateway: undefined,
-          },
-        ],
-        ...{ warnings: [], unmanaged: [] },
-      }).tunnels[0];
+      hub({ bgp, ...(share === undefined ? {} : { share }) });
     const ends = { peer: "169.254.21.5", asn: 65_515 };
     const share = { tunnel: "hub-1", sent: 2n ** 63n, percent: 12.5 };
     expect(reported({ ...ends, up: true, drained: false }, share)).toMatchObject({
@@ -146,11 +162,8 @@ describe("status as JSON", () => {
       ...{ code: "key-age", severity: "warning", about: "hub-1", text: "", next: "" },
       ...{ since: at(40_000), absentSince: undefined },
     };
-    const { warnings } = deriveStatus({
-      ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [], tunnels: [] },
-      warnings: [warning],
-      unmanaged: [],
-    });
+    const none = { site: "demo", reasons: [], groups: [], tunnels: [], unmanaged: [] };
+    const { warnings } = siteStatus({ ...none, warnings: [warning] }, moment);
     expect(warnings[0]?.absentSince).toBeNull();
   });
 
@@ -178,8 +191,7 @@ describe("status as JSON", () => {
     const blind = {
       ...input(),
       observation: undefined,
-      expected: undefined,
-      keyCreated: undefined,
+      binding: undefined,
     };
     expect(status([blind]).groups[0]?.links[0]).toMatchObject({
       suite: null,
@@ -210,7 +222,7 @@ describe("status as JSON", () => {
     const ageMs = at(100_000) - session.at;
     const stale = { ...input(), staleAfterMs: ageMs - 1 };
     const weakly = { ...input().observation, session: { ...session, weak: true } } as const;
-    const weak = { ...input(), observation: weakly } as LinkStatusInput;
+    const weak = { ...input(), observation: weakly } as LinkFacts;
     const none = input(over(moving, () => ({ session: { principalCkn: undefined } })));
     for (const each of [stale, weak, none]) {
       expect(status([each]).groups[0]?.links[0]).toMatchObject({ ckn: key.ckn, keyInUse: null });
@@ -220,7 +232,7 @@ describe("status as JSON", () => {
   });
 
   it("the status without an accepted intent is unknown, with the next step", () => {
-    expect(deriveStatus({ kind: "notConfigured", wall })).toEqual({
+    expect(blindSnapshot(moment, notConfigured).status).toEqual({
       ...nothing,
       reasons: [
         {
@@ -234,7 +246,7 @@ describe("status as JSON", () => {
 
   it("the status with a damaged intent is unknown, with the reason", () => {
     const reason = { code: "journal-lossy", text: "config 3 is gone", next: "restore it" } as const;
-    expect(deriveStatus({ kind: "damaged", wall, reason })).toEqual({
+    expect(blindSnapshot(moment, reason).status).toEqual({
       ...nothing,
       reasons: [reason],
     });

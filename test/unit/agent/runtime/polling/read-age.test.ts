@@ -52,7 +52,7 @@ const readers: readonly (readonly [string, Reader, readonly [string, string]])[]
   ],
   [
     "the page",
-    async (bench) => pageText(bench.agent, bench.site.clock, "newest"),
+    async (bench) => pageText(bench.agent, "newest"),
     ['"controlledPort":"secured"', '"controlledPort":null'],
   ],
   [
