@@ -1,4 +1,4 @@
-// How warnings beside the verdicts are found: a table for each kind of thing, one row for each code.
+// How warnings beside the verdicts are found: a table for each kind of thing, a row for each code.
 
 import type { Clock, Instant, WallTime } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";

@@ -23,8 +23,10 @@ export const hostRows = {
   "journal-lossy": ({ agent: { journal, journalState } }) => {
     if (journalState === "corrupt") return "the journal is damaged: nothing is changed any more";
     if (journal.missing === 0) return undefined;
-    const text = `the audit log knows ${journal.missing} records that the journal lacked at the start`;
-    return `${text}: a disk lost them, or an old copy was put back`;
+    return (
+      `the audit log knows ${journal.missing} records that the journal lacked at the start: a ` +
+      "disk lost them, or an old copy was put back"
+    );
   },
   "journal-growing": ({ agent: { journal, compaction } }) => {
     const { trouble } = compaction;

@@ -131,7 +131,7 @@ function observedDrain(state: DeviceState | undefined, port: string): "on" | "of
 }
 
 /** A link's key that is older than `rotate.maxAge`, or soon will be. */
-export function keyAge(
+function keyAge(
   { agent: { memory }, wall }: Scene,
   { about, group }: LinkSubject,
 ): Finding | undefined {

@@ -62,10 +62,13 @@ export interface EvaluatedAgent {
   rollOver: AuditLog["rollOver"];
   /** Why the audit log takes no records; undefined = it takes them. */
   readonly auditTrouble: LinksealError | undefined;
+  /** The size of the journal, and how many records it lacks. */
   readonly journal: Pick<Journal, "bytes" | "missing">;
   /** The last compaction of the journal; `trouble`: why it failed. */
   readonly compaction: { readonly trouble: LinksealError | undefined };
+  /** How late the timers of this process ring. */
   readonly loopLag: Pick<LoopLag, "isOverload" | "ms">;
+  /** The signed proposal for this site: what a person has to know of it. */
   readonly proposals: { warnings(): readonly Pick<Reason, "code" | "text">[] };
   /** The files of the state folder that cannot be written now. */
   readonly unwritten: readonly Unwritten[];

@@ -64,7 +64,7 @@ function backup(_scene: Scene, { about, ridden }: BackupSubject): Finding | unde
 /**
  * A newer key that waits, is refused or was withdrawn, or a certificate that the gateway refuses.
  */
-export function newerAuth(
+function newerAuth(
   { agent: { memory } }: Scene,
   { about, tunnel: { auth } }: TunnelSubject,
 ): Finding | undefined {
