@@ -1,126 +1,13 @@
-// Every code of health, status and warnings, registered once: a second row does not compile.
-
-type LinkCode =
-  | "not-looked-yet"
-  | "device-unreachable"
-  | "reading-stale"
-  | "reading-missing"
-  | "port-absent"
-  | "link-down"
-  | "macsec-not-configured"
-  | "policy-should-secure"
-  | "controlled-port-open"
-  | "sak-not-agreed"
-  | "offset-mismatch"
-  | "suite-mismatch"
-  | "sci-mismatch"
-  | "far-end-changed"
-  | "far-end-failed"
-  | "key-gone"
-  | "cak-mismatch"
-  | "ckn-mismatch"
-  | "mka-no-live-peer"
-  | "peer-not-responded"
-  | "second-peer"
-  | "principal-key-unexpected"
-  | "key-not-known"
-  | "fallback-not-ready"
-  | "sak-not-in-use"
-  | "sak-churn"
-  | "rekey-overdue"
-  | "packet-number-high"
-  | "frames-untagged"
-  | "frames-readable"
-  | "stale-sak"
-  | "frames-not-valid"
-  | "replay-window"
-  | "mtu"
-  | "frames-one-way"
-  | "probe-unanswered"
-  | "counters-frozen"
-  | "counter-missing"
-  | "collecting-evidence"
-  | "idle-unproven"
-  | "arrival-not-proven"
-  | "arrival-not-visible";
-
-type TunnelCode =
-  | "tunnel-configured-but-absent"
-  | "ike-down"
-  | "sa-missing"
-  | "transform-mismatch"
-  | "ppk-unused"
-  | "tunnel-interface"
-  | "tunnel-one-way"
-  | "sequence-number-high"
-  | "anti-replay-off"
-  | "sa-ending"
-  | "clear-path-beside-tunnel"
-  | "guard-missing"
-  | "guard-left"
-  | "tunnel-bgp-down"
-  | "tunnel-unbalanced"
-  | "outside-macsec"
-  | "backup-carries"
-  | "backup-preferred"
-  | "backup-unproven"
-  | "weak-policy";
-
-type OperationCode =
-  | "not-configured"
-  | "config-not-applied"
-  | "proposal-waiting"
-  | "proposal-refused"
-  | "drift"
-  | "unmanaged"
-  | "commit-pending"
-  | "commit-lost"
-  | "commit-unsaved"
-  | "clock-skew"
-  | "vault-unreachable"
-  | "vault-denied"
-  | "key-age"
-  | "key-age-soon"
-  | "key-unpaired"
-  | "key-malformed"
-  | "key-reused"
-  | "key-expiring"
-  | "compromised-key-in-use"
-  | "identity-expiring"
-  | "risk-ending"
-  | "stale-after-bounded"
-  | "far-end-unreadable"
-  | "far-end-refused"
-  | "far-end-unfollowed"
-  | "rights-unknown"
-  | "far-end-lost-update"
-  | "campaign-waiting"
-  | "waiting-for-person"
-  | "rotation-held"
-  | "rotation-overdue"
-  | "rotation-unfinished"
-  | "drained-by-hand"
-  | "drain-not-in-force"
-  | "sibling-unhealthy"
-  | "bgp-trouble"
-  | "journal-lossy"
-  | "journal-growing"
-  | "state-unwritable"
-  | "audit-lossy"
-  | "evidence-rolls-over"
-  | "agent-overloaded";
-
-/** The codes of all warnings; docs/codes.md lists them. */
-export type WarningCode = LinkCode | TunnelCode | OperationCode;
+// Every code of health, status and warnings, registered once: the rows are the only list of codes.
 
 /** How bad a warning, finding or event is. */
 export type Severity = "info" | "warning" | "error";
 
-export interface WarningRow {
+export interface WarningRow<Cause extends string = WarningCode> {
   readonly title: string;
   readonly severity: Severity;
   /** Causes: while one of them holds for the same thing, this one is silent. */
-  readonly dependsOn: readonly WarningCode[];
+  readonly dependsOn: readonly Cause[];
   /** How long it must last before it is reported, in milliseconds. */
   readonly visibleAfterMs: number;
   /** Frames are lost or in the clear while it holds. */
@@ -132,18 +19,18 @@ export interface WarningRow {
   readonly next: string;
 }
 
-type Rest = Partial<Pick<WarningRow, "visibleAfterMs" | "impactsTraffic">>;
+type Rest = Partial<Pick<WarningRow<never>, "visibleAfterMs" | "impactsTraffic">>;
 
 const settleMs = 10_000;
 
 const rowOf =
   (severity: Severity) =>
-  (
+  <Cause extends string = never>(
     title: string,
     next: string,
-    dependsOn: readonly WarningCode[] = [],
+    dependsOn: readonly Cause[] = [],
     { visibleAfterMs = settleMs, impactsTraffic = false }: Rest = {},
-  ): WarningRow => ({ severity, title, next, dependsOn, visibleAfterMs, impactsTraffic });
+  ): WarningRow<Cause> => ({ severity, title, next, dependsOn, visibleAfterMs, impactsTraffic });
 
 const info = rowOf("info");
 const warning = rowOf("warning");
@@ -178,8 +65,8 @@ const tunnelFaults = ["ike-down", "sa-missing", "tunnel-one-way", "tunnel-bgp-do
 const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
-/** The row of each warning. */
-export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
+/** Reasons of a verdict: agent/health derives them. */
+const verdictRows = {
   "not-looked-yet": info("Not read yet", steps, [], slow),
   "device-unreachable": error("A device does not answer", steps, [], { visibleAfterMs: 15_000 }),
   // An agent without processor time takes no readings: that is no fault of the device.
@@ -281,33 +168,41 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     atOnce,
   ),
   "guard-missing": warning("Nothing blocks what a tunnel protects", tunnel, unseen),
-  "guard-left": warning("A prefix that no tunnel protects is blocked", steps, unseen),
   "tunnel-bgp-down": error("BGP inside of a tunnel is down", tunnel, noTunnel, traffic),
+  "outside-macsec": warning("A tunnel rides on an unprotected group", tunnel),
+  "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [
+    ...noTunnel,
+    "tunnel-bgp-down",
+  ]),
+  "weak-policy": warning("A weak policy is no longer accepted", tunnel),
+  "compromised-key-in-use": error(
+    "A compromised key is not gone",
+    "linkseal rotate ABOUT --emergency",
+    [],
+    promptly,
+  ),
+  "sibling-unhealthy": warning("The sibling link does not carry", link, unseen),
+  "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
+};
+
+/** What is found beside the verdicts: a row of agent/runtime/health/finders.ts finds each. */
+const foundRows = {
+  "guard-left": warning("A prefix that no tunnel protects is blocked", steps, unseen),
   "tunnel-unbalanced": info(
     "A tunnel is all but left out of its bundle",
     tunnel,
     [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
     slow,
   ),
-  "outside-macsec": warning("A tunnel rides on an unprotected group", tunnel),
   // A failover is reported at once: from then on nothing stands behind what carries.
   "backup-carries": warning("Traffic rides in a backup tunnel", tunnel, unseen, promptly),
   "backup-preferred": warning("A backup carries beside a link that would", tunnel, unseen),
-  "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [
-    ...noTunnel,
-    "tunnel-bgp-down",
-  ]),
-  "weak-policy": warning("A weak policy is no longer accepted", tunnel),
-
-  "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
   "config-not-applied": warning("The config file is not in force", "linkseal plan"),
   "proposal-waiting": warning("A signed config waits to be applied", "linkseal proposal show"),
   "proposal-refused": warning("A proposed config does not count", "linkseal proposal show"),
   drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),
-  unmanaged: info("Still there, but not in the intent", steps),
-  "commit-pending": warning("A confirmed commit waits on a device", steps, unseen, slow),
   "commit-lost": error("A device lost an accepted change", steps, [], promptly),
   "commit-unsaved": warning("A change in force is not saved", steps, unseen, slow),
   "clock-skew": warning("The clock of a device is wrong", steps, unseen),
@@ -319,12 +214,6 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "key-malformed": error("A key has the wrong form", steps),
   "key-reused": error("One CKN with two CAKs", steps),
   "key-expiring": warning("A secret expires soon", steps),
-  "compromised-key-in-use": error(
-    "A compromised key is not gone",
-    "linkseal rotate ABOUT --emergency",
-    [],
-    promptly,
-  ),
   "identity-expiring": warning("The certificate of our identity ends", ownSteps),
   "risk-ending": warning("An accepted risk that a tunnel stands on ends soon", ownSteps),
   "stale-after-bounded": warning("The config in force trusts readings for too long", ownSteps),
@@ -358,7 +247,6 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "drain-not-in-force": warning("A drain is not in force on the router", steps, unseen, {
     visibleAfterMs: 30_000,
   }),
-  "sibling-unhealthy": warning("The sibling link does not carry", link, unseen),
   "bgp-trouble": warning("A BGP session over the link is not as it should be", link, [
     ...unseen,
     "link-down",
@@ -372,6 +260,18 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "audit-lossy": warning("The audit log takes no records", ownSteps),
   "evidence-rolls-over": warning("The oldest evidence is overwritten soon", ownSteps),
   "agent-overloaded": warning("The agent has too little processor time", ownSteps, [], promptly),
+};
+
+/** The codes of warnings that are no reason of a verdict. */
+export type FoundCode = keyof typeof foundRows;
+
+/** The codes of all warnings; docs/codes.md lists them. */
+export type WarningCode = keyof typeof verdictRows | FoundCode;
+
+/** The row of each warning; a cause that has no row does not compile. */
+export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
+  ...verdictRows,
+  ...foundRows,
 };
 
 /**

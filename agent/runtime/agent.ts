@@ -3,12 +3,11 @@
 import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 import { keySizeComplaints } from "../compare/key-size.ts";
 import { type ConfigPart, changedSince, type SitePlan } from "../compare/site-plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
-import type { Raised } from "../health/warnings.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import { type Client, clientText } from "../model/client.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
@@ -16,6 +15,7 @@ import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
 import { severityOf } from "../model/severity.ts";
 import { isWarningCode } from "../model/warning-rows.ts";
+import type { RollOver } from "../store/audit/log.ts";
 import type { Intent, IntentStore } from "../store/intent/intent.ts";
 import { Queued } from "../store/intent/queued.ts";
 import type { Journal } from "../store/journal/journal.ts";
@@ -25,7 +25,6 @@ import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from 
 import { PermitCache } from "./campaigns/permit-cache.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
-import { hostWarnings } from "./health/host-warnings.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { SiteSnapshot } from "./health/site-snapshot.ts";
 import type { Status } from "./health/status.ts";
@@ -197,17 +196,14 @@ export class Agent {
     return this.#recorder.trouble;
   }
 
-  /** True if this process gets too little processor time. */
-  get isOverloaded(): boolean {
-    return this.loopLag.isOverload;
+  /** The last compaction of the journal. */
+  get compaction(): Pick<MemoryKeeper, "trouble"> {
+    return this.#keeper;
   }
 
-  /** What is wrong with the agent's own records and process. */
-  get hostWarnings(): readonly Raised[] {
-    const { journal, audit, world } = this.#parts;
-    const { loopLag } = this;
-    const state = { journal, audit, loopLag, compaction: this.#keeper };
-    return [...hostWarnings(state, world.clock.wall()), ...this.proposals.warnings()];
+  /** What of the audit log is overwritten next. */
+  rollOver(wall: WallTime): RollOver | undefined {
+    return this.#parts.audit.rollOver(wall);
   }
 
   /** True while a config waits for the end of campaigns. */

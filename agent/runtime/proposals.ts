@@ -7,8 +7,8 @@ import { type Clock, type Instant, instantAfter, type World } from "#hal/world.t
 import type { ConfigPart, SitePlan } from "../compare/site-plan.ts";
 import { type Complaint, needsPerson } from "../config/index.ts";
 import { type ReadProposal, readProposal } from "../fleet/proposal.ts";
-import { type Raised, raise } from "../health/warnings.ts";
 import type { ProposalSettings } from "../model/desired.ts";
+import type { Reason } from "../model/health.ts";
 import { clockOffsetMs, clockSkewMs, fresh } from "../model/link-snapshot.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
@@ -115,20 +115,20 @@ export class Proposals {
   }
 
   /** What a person of the site has to know. */
-  warnings(): readonly Raised[] {
+  warnings(): readonly Pick<Reason, "code" | "text">[] {
     const state = this.state();
     switch (state.kind) {
       case "none":
       case "over":
         return [];
       case "refused":
-        return [raise("proposal-refused", "site", refusedText(state.why))];
+        return [{ code: "proposal-refused", text: refusedText(state.why) }];
       case "waiting": {
         const { proposal, hindrance } = state;
         if (hindrance === undefined) return [];
         const { number } = proposal.proposed.basedOn;
         const what = `${signerText(proposal)} proposes a config in place of config ${number}`;
-        return [raise("proposal-waiting", "site", `${what}: ${hindranceText(hindrance)}`)];
+        return [{ code: "proposal-waiting", text: `${what}: ${hindranceText(hindrance)}` }];
       }
     }
   }

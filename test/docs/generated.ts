@@ -1,6 +1,7 @@
 // Documents that are generated from the program, by their name in docs/.
 
 import { linksealProgram } from "#agent/bin/launch.ts";
+import { alertsText } from "./alerts.ts";
 import { journalCatalogue } from "./catalogue.ts";
 import { cliReference } from "./cli-reference.ts";
 import { explainMarkdown } from "./codes.ts";
@@ -17,6 +18,7 @@ export function generatedDocs(): Readonly<Record<string, string>> {
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
+    "linkseal-alerts.yaml": alertsText,
     "linkseal.catalog": journalCatalogue(),
     "linkseal.1": manual(cliReference(linksealProgram()), {
       ...{ name: "linkseal", section: 1, synopsis: "`linkseal` VERB [ARGUMENT...] [OPTION...]" },

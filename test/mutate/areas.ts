@@ -31,7 +31,8 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     {
       files: [
         "agent/runtime/health/{health-evaluator,causes,backup-report,bgp-report}.ts",
-        "agent/runtime/health/{expiry-warnings,unmanaged}.ts",
+        "agent/runtime/health/{device,group,host,link,tunnel}-rows.ts",
+        "agent/runtime/health/{finder,unmanaged}.ts",
         "agent/health/warnings.ts",
       ],
       tests: unit(

@@ -182,40 +182,16 @@ export const knownOfHealth: readonly Known[] = [
     why: "the command has no argument",
   },
   {
-    file: "agent/runtime/health/health-evaluator.ts",
+    file: "agent/runtime/health/group-rows.ts",
     line: 'const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;',
     becomes: ['"Stryker was here!"', "campaign.links[campaign.at].name"],
     why: "a campaign is at one of its links",
   },
   {
     file: "agent/runtime/health/health-evaluator.ts",
-    line: 'case "done":',
-    becomes: ['""'],
-    why: "a campaign that is done is not open",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
     line: "if (health === undefined) throw new Error(",
     becomes: ["false", "``"],
     why: "the links of the intent are the keys of the map",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
-    line: "raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));",
-    becomes: ["[]"],
-    why: "no cause is raised about a device or a group so far",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
-    line: "raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));",
-    becomes: ["[]"],
-    why: "no cause is raised about a device so far",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
-    line: 'return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];',
-    becomes: ["[]"],
-    why: "no cause is raised about a device or a group so far",
   },
   {
     file: "agent/health/warnings.ts",
@@ -242,16 +218,10 @@ export const knownOfHealth: readonly Known[] = [
     why: "every warning of an error is registered, as warnings.test.ts checks, and null has no row",
   },
   {
-    file: "agent/runtime/health/health-evaluator.ts",
+    file: "agent/runtime/health/link-rows.ts",
     line: "const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);",
     becomes: ["[]"],
     why: "no drift depends on the base of the vault",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
-    line: "if (waiting === undefined || code === undefined) return [];",
-    becomes: ["false"],
-    why: "without a wait there is no code either: the check is for the type",
   },
   {
     file: "agent/health/control.ts",
@@ -260,7 +230,7 @@ export const knownOfHealth: readonly Known[] = [
     why: "an open port has that code already, and the first sentence counts",
   },
   {
-    file: "agent/runtime/health/expiry-warnings.ts",
+    file: "agent/runtime/health/device-rows.ts",
     line: 'const way = offsetMs > 0 ? "ahead of" : "behind";',
     becomes: ["offsetMs >= 0"],
     why: "a clock that is right was handled above",
@@ -270,12 +240,6 @@ export const knownOfHealth: readonly Known[] = [
     line: "if (session === undefined || keyId === undefined) return;",
     becomes: ["false"],
     why: "without a session there is no SAK: the check is for the type",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
-    line: "if (isOff || (group !== undefined && openCampaign(",
-    becomes: ["true"],
-    why: "no campaign is stored under an empty name",
   },
   {
     file: "agent/runtime/health/health-evaluator.ts",

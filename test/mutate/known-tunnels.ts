@@ -176,45 +176,21 @@ export const knownOfTunnels: readonly Known[] = [
     why: "a tunnel has all three or none: the check is for the type",
   },
   {
-    file: "agent/runtime/health/backup-report.ts",
-    line: 'if (backs === undefined || riding.kind === "standby" ||',
-    becomes: ["false"],
-    why: "a tunnel that carries traffic of a link backs a group: the check is for the type",
-  },
-  {
-    file: "agent/runtime/health/backup-report.ts",
-    line: "return [{ ...raised, within: [device] }];",
-    becomes: ["[]"],
-    why: "no cause is raised about a device so far",
-  },
-  {
     file: "agent/runtime/health/bgp-report.ts",
     line: "return { bgp: { peer, asn, up, drained }, ...(share === undefined",
     becomes: ["false"],
     why: "every caller treats undefined as absent",
   },
   {
-    file: "agent/runtime/health/bgp-report.ts",
-    line: "if (state === undefined || all.length === 0) return [];",
+    file: "agent/runtime/health/tunnel-rows.ts",
+    line: "if (state === undefined || all.length === 0) return undefined;",
     becomes: ["false"],
     why: "an empty list has no imbalance",
   },
   {
-    file: "agent/runtime/health/bgp-report.ts",
-    line: "return [{ ...raised, within: [tunnel.device] }];",
-    becomes: ["[]"],
-    why: "no cause is raised about a device so far",
-  },
-  {
-    file: "agent/runtime/health/bgp-report.ts",
+    file: "agent/runtime/health/link-rows.ts",
     line: "const troubles = (routing?.sessions ?? [])",
     becomes: ['["Stryker was here"]'],
     why: "no port has that name",
-  },
-  {
-    file: "agent/runtime/health/bgp-report.ts",
-    line: "return [{ ...raised, within: [link.device, link.group] }];",
-    becomes: ["[]"],
-    why: "no cause is raised about a device or a group so far",
   },
 ];

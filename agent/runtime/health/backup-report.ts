@@ -4,7 +4,6 @@
 import type { WallTime } from "#hal/world.ts";
 import { backupGap, type Riding, ridingOf } from "../../health/backup.ts";
 import { routesIn } from "../../health/tunnel-paths.ts";
-import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
 import {
   type BackedLink,
@@ -55,6 +54,13 @@ interface Since {
   readonly wall: WallTime;
 }
 
+/** How the traffic of a backup is routed, since when, and the group that it backs up. */
+export interface Ridden {
+  readonly riding: Riding;
+  readonly group: string;
+  readonly since: WallTime;
+}
+
 /** A backup tunnel as the status reports it. */
 export interface BackupStatus {
   readonly group: string;
@@ -73,15 +79,15 @@ export interface BackupStatus {
 export class BackupWatch {
   readonly #since = new Map<string, Since>();
 
-  /** Notes how the traffic is routed now, and returns the warnings about it. */
-  turn(evidence: TunnelEvidence, wall: WallTime): Raised[] {
+  /** Notes how the traffic is routed now; undefined = the tunnel backs up no group. */
+  turn(evidence: TunnelEvidence, wall: WallTime): Ridden | undefined {
     const riding = ridingNow(evidence);
-    if (riding === undefined) return [];
-    const { tunnel } = evidence;
-    const before = this.#since.get(tunnel.name);
+    const { name, backs } = evidence.tunnel;
+    if (backs === undefined || riding === undefined) return undefined;
+    const before = this.#since.get(name);
     const since = before?.kind === riding.kind ? before : { kind: riding.kind, wall };
-    this.#since.set(tunnel.name, since);
-    return warningsOf(tunnel, riding, since);
+    this.#since.set(name, since);
+    return { riding, group: backs.group, since: since.wall };
   }
 
   /** Returns the status of a backup tunnel; undefined = it backs up no group. */
@@ -101,19 +107,4 @@ export class BackupWatch {
       unproven: backupGap(proof, backs.proveMs, now) ?? null,
     };
   }
-}
-
-function warningsOf(
-  { name, device, backs }: DesiredTunnel,
-  riding: Riding,
-  { wall }: Since,
-): Raised[] {
-  if (backs === undefined || riding.kind === "standby" || riding.kind === "unknown") return [];
-  const { prefix, because } = riding;
-  const text = `${prefix} rides in ${name}, the backup of ${backs.group}, since ${isoTime(wall)}`;
-  const raised =
-    riding.kind === "carries"
-      ? raise("backup-carries", name, `${text}: ${because}`)
-      : raise("backup-preferred", name, `${text}, although ${because}`);
-  return [{ ...raised, within: [device] }];
 }

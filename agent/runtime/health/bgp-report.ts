@@ -1,16 +1,8 @@
-// Reports of BGP over a link and inside a tunnel, and of how a bundle's traffic spreads.
+// Reports of BGP inside a tunnel, and of how a bundle's traffic spreads.
 
-import { strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import {
-  bundleOf,
-  imbalanceOf,
-  type Share,
-  sessionOf,
-  sharesOf,
-} from "../../health/tunnel-bundle.ts";
-import { type Raised, raise } from "../../health/warnings.ts";
-import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
+import { bundleOf, type Share, sessionOf, sharesOf } from "../../health/tunnel-bundle.ts";
+import type { DesiredTunnel } from "../../model/desired.ts";
 import { isSolid } from "../../model/health.ts";
 import { drainOf, fresh } from "../../model/link-snapshot.ts";
 import type { SiteView } from "./site-view.ts";
@@ -46,33 +38,8 @@ export function insideOf(supervisor: SiteView, tunnel: DesiredTunnel, now: Insta
   return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };
 }
 
-function shares({ deviceCache, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
+/** The shares of the tunnels of a bundle. */
+export function shares({ deviceCache, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
   const bundle = bundleOf(intent.desired.tunnels, tunnel);
   return sharesOf(bundle, (name) => deviceCache.tunnelHistory(name));
-}
-
-/** Warns once for a bundle: about the tunnel that carries almost none of its traffic. */
-export function balanceWarnings(supervisor: SiteView, tunnel: DesiredTunnel): Raised[] {
-  const state = supervisor.deviceCache.state(tunnel.device);
-  const all = shares(supervisor, tunnel);
-  if (state === undefined || all.length === 0) return [];
-  const drained = all.filter((one) => drainOf(state, one.tunnel) === "on");
-  const found = imbalanceOf(all, new Set(drained.map((one) => one.tunnel)));
-  if (found?.tunnel !== tunnel.name) return [];
-  const raised = raise("tunnel-unbalanced", tunnel.name, found.text);
-  return [{ ...raised, within: [tunnel.device] }];
-}
-
-/**
- * Warns of faults that a router reports about its BGP sessions over a link, besides up and down.
- */
-export function sessionWarnings({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
-  const { state } = deviceCache.snapshot(link);
-  const routing = state === undefined ? undefined : strongValue(state.routing);
-  const troubles = (routing?.sessions ?? [])
-    .filter(({ port }) => port === link.port)
-    .flatMap(({ trouble }) => trouble ?? []);
-  if (troubles.length === 0) return [];
-  const raised = raise("bgp-trouble", linkId(link), troubles.join("; "));
-  return [{ ...raised, within: [link.device, link.group] }];
 }

@@ -2,14 +2,10 @@
 // snapshot is taken anew.
 
 import { type Ckn, strongValue } from "#hal/model.ts";
-import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
-import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
-import { standingOf } from "../../compare/plan.ts";
-import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { withCompromised } from "../../health/compromised.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
-import { overdueWarnings } from "../../health/overdue.ts";
 import { isSameServer, type LaterSakWatch, watchOf, withWatch } from "../../health/sak-watch.ts";
 import { silentDevices } from "../../health/silent-devices.ts";
 import { deriveTunnelHealth } from "../../health/tunnel.ts";
@@ -17,7 +13,6 @@ import {
   advance,
   noWarnings,
   type Raised,
-  raise,
   type Tracker,
   type VisibleWarning,
   type WarningEvent,
@@ -29,7 +24,6 @@ import {
   type HealthSettings,
   linkId,
   namesIn,
-  type RotationSettings,
 } from "../../model/desired.ts";
 import type { EventRest, EventRing } from "../../model/events.ts";
 import type {
@@ -41,38 +35,20 @@ import type {
 } from "../../model/health.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { SiblingCause } from "../../model/reason.ts";
-import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
 import { openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { BackupWatch } from "./backup-report.ts";
-import { balanceWarnings, sessionWarnings } from "./bgp-report.ts";
-import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
-import { deviceWarnings } from "./device-warnings.ts";
-import { drainWarnings } from "./drain-warnings.ts";
-import {
-  authWarnings,
-  boundWarnings,
-  endWarnings,
-  keyAgeWarnings,
-  riskWarnings,
-} from "./expiry-warnings.ts";
-import {
-  farEndLostUpdate,
-  farEndRefused,
-  farEndUnread,
-  rightsUnknown,
-  waitsForCheck,
-} from "./far-end-report.ts";
-import { leftBlockWarnings } from "./left-blocks.ts";
+import { linkCauses } from "./causes.ts";
+import { raisedIn, type Scene } from "./finder.ts";
+import { finders } from "./finders.ts";
+import type { LinkSubject } from "./link-rows.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
 import { blindSnapshot, type SiteSnapshot, siteSnapshot } from "./site-snapshot.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { notConfigured } from "./status.ts";
 import { tunnelEvidence } from "./tunnel-evidence.ts";
-import { unfinishedRotation } from "./unfinished-rotation.ts";
-import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 import { type JudgedVerdict, judge } from "./verdict-events.ts";
 
 /** The parts from which the health evaluator is built. */
@@ -160,54 +136,41 @@ export class HealthEvaluator {
     for (const link of desired.groups.flatMap((group) => group.links))
       this.#follow(supervisor, link, now);
     const links = this.#links(supervisor, now);
-    const { agent, world } = this.#parts;
-    const wall = world.clock.wall();
+    const scene = this.#scene(supervisor, now, links);
     const observed: Observed[] = [];
+    const site = { about: "site", within: [] };
     const raised: Raised[] = [
-      ...siteWarnings(agent),
-      ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
-      ...deviceWarnings(supervisor, world.clock),
-      ...leftBlockWarnings(supervisor, agent, now),
-      ...endWarnings(supervisor.ends, wall),
-      ...riskWarnings(desired, wall),
-      ...boundWarnings(desired),
+      ...raisedIn(finders.host, scene, site),
+      ...desired.devices.flatMap(({ name: about }) =>
+        raisedIn(finders.device, scene, { about, within: [] }),
+      ),
+      ...raisedIn(finders.site, scene, site),
     ];
     for (const group of desired.groups) {
-      raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));
-      raised.push(...farEndRefused(supervisor, this.#parts.agent.memory, group));
-      raised.push(...rightsUnknown(supervisor, { kind: "campaign", group: group.name }));
-      raised.push(...this.#overdueWarnings(group, desired.rotation));
+      raised.push(...raisedIn(finders.group, scene, { about: group.name, within: [], group }));
       for (const link of group.links) {
         const health = healthOf(links, link);
-        if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
-        this.#note(linkId(link), health);
+        const subject = subjectOf(link, group);
+        const { about, within } = subject;
+        if (isKnown(health.verdict)) this.#knownAt.set(about, now);
+        this.#note(about, health);
         const newest = supervisor.deviceCache.history(link).at(-1);
         observed.push(observedLink(link, health, newest, { now, settings: desired.health }));
-        raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
-        raised.push(...this.#driftWarnings(supervisor, link));
-        raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
-        raised.push(
-          ...drainWarnings(supervisor, this.#parts.agent.memory, { about: linkId(link), ...link }),
-          ...keyAgeWarnings(group, link, this.#created(link), wall),
-        );
-        raised.push(...sessionWarnings(supervisor, link), ...linkCommitLost(supervisor, link));
+        raised.push(...raisedBy(health, about, within));
+        raised.push(...raisedIn(finders.link, scene, subject));
       }
     }
     for (const tunnel of desired.tunnels) {
       const evidence = this.#evidence(supervisor, tunnel, links, now);
       const health = deriveTunnelHealth(evidence);
-      this.#note(tunnel.name, health);
-      raised.push(...this.#backups.turn(evidence, wall));
+      const { name: about, device } = tunnel;
+      const subject = { about, within: [device], device, port: about, tunnel };
+      this.#note(about, health);
+      const ridden = this.#backups.turn(evidence, scene.wall);
+      raised.push(...raisedIn(finders.backup, scene, { ...subject, ridden }));
       observed.push(observedTunnel(evidence, health));
-      raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
-      const { name: about, device, name: port } = tunnel;
-      raised.push(...drainWarnings(supervisor, this.#parts.agent.memory, { about, device, port }));
-      raised.push(
-        ...balanceWarnings(supervisor, tunnel),
-        ...rightsUnknown(supervisor, { kind: "preSharedKey", tunnel: tunnel.name }),
-        ...authWarnings(this.#parts.agent.memory, tunnel),
-        ...tunnelCommitLost(supervisor, tunnel),
-      );
+      raised.push(...raisedBy(health, about, [device]));
+      raised.push(...raisedIn(finders.tunnel, scene, subject));
     }
     raised.push(...silentDevices(raised, (device) => this.#contact(supervisor, device), now));
     this.#parts.judged(observed, desired.health);
@@ -215,6 +178,13 @@ export class HealthEvaluator {
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
     for (const change of advanced.events) this.#reportChange(change);
+  }
+
+  #scene(site: SiteView, now: Instant, links: LinkHealths): Scene {
+    const { agent, world } = this.#parts;
+    const { clock } = world;
+    const health = (link: DesiredLink): LinkHealth => healthOf(links, link);
+    return { agent, site, clock, now, wall: clock.wall(), startedAt: this.#startedAt, health };
   }
 
   #reportChange({ kind, code, about, text }: WarningEvent): void {
@@ -235,61 +205,6 @@ export class HealthEvaluator {
     const { now, event } = judge(this.#verdicts.get(about), health);
     this.#verdicts.set(about, now);
     if (event !== undefined) this.#report("verdict", about, event.text, event.rest);
-  }
-
-  /** A campaign changes a link on purpose, so only a link at rest can drift. */
-  #driftWarnings(supervisor: SiteView, link: DesiredLink): Raised[] {
-    const { memory } = this.#parts.agent;
-    if (openCampaign(memory, link.group) !== undefined) return [];
-    const { deviceCache, intent } = supervisor;
-    const standing = standingOf(
-      deviceCache.snapshot(link),
-      memory,
-      deviceCache.capabilities(link.device),
-    );
-    if (standing.kind !== "managed" && standing.kind !== "clear") return [];
-    const drift = standing.kind === "managed" ? standing.drift : [];
-    const own = drift.map(({ text }) => text);
-    const theirs = drift.filter(({ farEnd }) => farEnd !== undefined);
-    const key = memory.bindings[linkId(link)]?.key;
-    const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
-    const between = driftFindings(endsOf(deviceCache, link, vaultBase, key)).map(sidesOf);
-    const text = [...own, ...between].join("; ");
-    if (text === "") return [];
-    // No plan of ours changes the far end: a person does, by what both ends show then.
-    const isFar = between.length > 0 || theirs.length > 0;
-    const next = isFar ? { next: `linkseal ends ${linkId(link)}` } : {};
-    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group], ...next }];
-  }
-
-  #groupWarnings(group: DesiredGroup): Raised[] {
-    const campaign = openCampaign(this.#parts.agent.memory, group.name);
-    if (campaign === undefined) return unfinishedRotation(this.#parts.agent.memory, group.name);
-    const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
-    switch (campaign.state) {
-      case "held":
-        return [raise("rotation-held", about, reasonText(campaign.reason))];
-      case "awaitingPeer":
-        return [raise("waiting-for-person", about, reasonText(campaign.reason))];
-      case "gated":
-        return [waitsForCheck(about, campaign.reason)];
-      case "queued":
-      case "draining":
-      case "staging":
-      case "staged":
-      case "switching":
-      case "proving":
-      case "promoting":
-      case "retiring":
-      case "restoring":
-      case "reverting":
-      case "done":
-        return [];
-    }
-  }
-
-  #created(link: DesiredLink): WallTime | undefined {
-    return this.#parts.agent.memory.bindings[linkId(link)]?.created;
   }
 
   /** A SAK may be older than the first observation that shows it; its age counts from there. */
@@ -325,24 +240,11 @@ export class HealthEvaluator {
     return withWatch(health, watch, linkId(link), since);
   }
 
-  #overdueWarnings(group: DesiredGroup, rotation: RotationSettings): readonly Raised[] {
-    const { world, agent } = this.#parts;
-    const wall = world.clock.wall();
-    const graceEndMs = this.#startedAt - world.clock.now() + rotation.putGraceMs;
-    return overdueWarnings({
-      campaign: openCampaign(agent.memory, group.name),
-      rotation,
-      graceEnd: wallAfter(wall, graceEndMs),
-      wall,
-      isUnwritten: agent.unwritten.some(({ what }) => what === "journal"),
-    });
-  }
-
   #contact(supervisor: SiteView, device: string): DeviceContact {
     return {
       lastObservedAt: supervisor.deviceCache.state(device)?.at,
       failing: supervisor.deviceCache.failure(device),
-      isAgentOverloaded: this.#parts.agent.isOverloaded,
+      isAgentOverloaded: this.#parts.agent.loopLag.isOverload,
     };
   }
 
@@ -435,6 +337,11 @@ export class HealthEvaluator {
     };
     return siteSnapshot(evaluation, clock);
   }
+}
+
+function subjectOf(link: DesiredLink, group: DesiredGroup): LinkSubject {
+  const { device, port } = link;
+  return { about: linkId(link), within: [device, group.name], device, port, link, group };
 }
 
 /** Returns true if a link with this verdict is known to carry traffic. */

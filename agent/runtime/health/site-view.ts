@@ -2,8 +2,9 @@
 
 import type { LinksealError } from "#hal/error.ts";
 import type { MadeTunnel } from "../../compare/tunnel-change.ts";
-import type { Raised } from "../../health/warnings.ts";
 import type { DesiredLink } from "../../model/desired.ts";
+import type { Reason } from "../../model/health.ts";
+import type { AuditLog } from "../../store/audit/log.ts";
 import type { Intent } from "../../store/intent/intent.ts";
 import type { Journal } from "../../store/journal/journal.ts";
 import type { Memory } from "../../store/journal/memory.ts";
@@ -12,6 +13,7 @@ import type { Waiting } from "../campaigns/begin.ts";
 import type { CompromisedKeys } from "../polling/compromised-keys.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
+import type { LoopLag } from "../polling/loop-lag.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
 import type { TunnelProbes } from "../polling/tunnel-probes.ts";
 import type { UnsavedCommits } from "../polling/unsaved-commits.ts";
@@ -56,12 +58,18 @@ export interface EvaluatedAgent {
   readonly fileText: string | undefined;
   /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
   readonly journalState: Journal["state"];
+  /** What of the audit log is overwritten next; undefined = nothing soon. */
+  rollOver: AuditLog["rollOver"];
   /** Why the audit log takes no records; undefined = it takes them. */
   readonly auditTrouble: LinksealError | undefined;
-  /** True if the agent gets too little processor time to read its devices. */
-  readonly isOverloaded: boolean;
-  /** What is wrong with the agent's own records and process. */
-  readonly hostWarnings: readonly Raised[];
+  /** The size of the journal, and how many records it lacks. */
+  readonly journal: Pick<Journal, "bytes" | "missing">;
+  /** The last compaction of the journal; `trouble`: why it failed. */
+  readonly compaction: { readonly trouble: LinksealError | undefined };
+  /** How late the timers of this process ring. */
+  readonly loopLag: Pick<LoopLag, "isOverload" | "ms">;
+  /** The signed proposal for this site: what a person has to know of it. */
+  readonly proposals: { warnings(): readonly Pick<Reason, "code" | "text">[] };
   /** The files of the state folder that cannot be written now. */
   readonly unwritten: readonly Unwritten[];
   /** A tunnel as it was last applied. */

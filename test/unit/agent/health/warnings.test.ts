@@ -94,7 +94,7 @@ describe("the tracker", () => {
     const reported = [
       raise("frames-untagged", "b"),
       raise("commit-lost", "b"),
-      raise("unmanaged", "a"),
+      raise("key-age-soon", "a"),
       raise("key-age", "c"),
       raise("journal-lossy", "c"),
       raise("commit-lost", "a"),
@@ -110,7 +110,7 @@ describe("the tracker", () => {
         "error c journal-lossy",
         "warning a clock-skew",
         "warning c key-age",
-        "info a unmanaged",
+        "info a key-age-soon",
       ]);
     }
   });
@@ -243,7 +243,7 @@ describe("the registry", () => {
       "device-unreachable reading-stale mka-no-live-peer principal-key-unexpected " +
       "fallback-not-ready frames-not-valid frames-untagged packet-number-high " +
       "policy-should-secure suite-mismatch sci-mismatch drift vault-unreachable key-age " +
-      "key-unpaired rotation-held sibling-unhealthy commit-pending clock-skew journal-lossy " +
+      "key-unpaired rotation-held sibling-unhealthy commit-lost clock-skew journal-lossy " +
       "tunnel-configured-but-absent sequence-number-high clear-path-beside-tunnel";
     expect(first.split(" ").filter((code) => !codes.has(code))).toEqual([]);
   });

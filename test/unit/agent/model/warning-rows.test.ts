@@ -13,8 +13,7 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence arrival-not-visible tunnel-unbalanced not-configured
-       unmanaged
+      `not-looked-yet collecting-evidence arrival-not-visible not-configured tunnel-unbalanced
        key-age-soon campaign-waiting`,
     ],
     [
@@ -25,8 +24,8 @@ describe("a warning", () => {
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged frames-readable stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
-       tunnel-bgp-down commit-lost vault-denied key-malformed key-reused
-       compromised-key-in-use rotation-held journal-lossy state-unwritable`,
+       tunnel-bgp-down compromised-key-in-use commit-lost vault-denied key-malformed key-reused
+       rotation-held journal-lossy state-unwritable`,
     ],
   ] as const)("the severity of exactly these warnings is %s", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
@@ -38,8 +37,8 @@ describe("a warning", () => {
     [
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged frames-readable
-       clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
-       compromised-key-in-use far-end-lost-update waiting-for-person rotation-held
+       clear-path-beside-tunnel compromised-key-in-use not-configured backup-carries commit-lost
+       vault-denied far-end-lost-update waiting-for-person rotation-held
        rotation-overdue rotation-unfinished drained-by-hand
        journal-lossy journal-growing state-unwritable agent-overloaded`,
     ],
@@ -48,7 +47,7 @@ describe("a warning", () => {
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven arrival-not-visible
-       tunnel-unbalanced commit-pending commit-unsaved vault-unreachable far-end-unreadable
+       tunnel-unbalanced commit-unsaved vault-unreachable far-end-unreadable
        rights-unknown
        campaign-waiting`,
     ],
@@ -82,9 +81,9 @@ describe("a warning", () => {
        policy-should-secure far-end-changed far-end-failed frames-untagged frames-readable
        tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
-       guard-left
+       sibling-unhealthy guard-left
        backup-carries backup-preferred
-       drift commit-pending commit-unsaved clock-skew drain-not-in-force sibling-unhealthy`,
+       drift commit-unsaved clock-skew drain-not-in-force`,
     ],
     [
       noSession,

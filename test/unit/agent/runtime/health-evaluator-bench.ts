@@ -238,8 +238,8 @@ export class HealthEvaluatorBench {
       intent: { number: 7, text: "version: 1" },
       journalState: "whole",
       intentDamage: undefined,
-      isOverloaded: false,
-      hostWarnings: [],
+      ...{ journal: { bytes: 0, missing: 0 }, compaction: {}, loopLag: { isOverload: false } },
+      ...{ rollOver: () => undefined, proposals: { warnings: () => [] } },
       unwritten: [],
       ...this.#scene.agent,
     };

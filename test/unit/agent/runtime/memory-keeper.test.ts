@@ -2,9 +2,8 @@
 // be.
 
 import { describe, expect, it } from "vitest";
-import { hostWarnings } from "#agent/runtime/health/host-warnings.ts";
+import { finders } from "#agent/runtime/health/finders.ts";
 import { MemoryKeeper } from "#agent/runtime/memory-keeper.ts";
-import { LoopLag } from "#agent/runtime/polling/loop-lag.ts";
 import { fileBytesMax, lineBytesMax } from "#agent/store/journal/chain.ts";
 import { Journal } from "#agent/store/journal/journal.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
@@ -16,6 +15,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
+import { foundBy, siteSubject } from "../../kit/finder-kit.ts";
 import { settled, wallStart } from "../../kit/site-bench.ts";
 
 /** What groups leave behind whose campaigns made as many moves as are kept. */
@@ -107,9 +107,9 @@ describe("a journal that cannot be compacted", () => {
     journal.compact = () =>
       Promise.reject(new LinksealError("agent.internal", "a record is too long", details));
     await bench.write(keeper, 1);
-    const audit = { rollOver: () => undefined };
-    const state = { journal, compaction: keeper, audit, loopLag: new LoopLag() };
-    const [warning, ...others] = hostWarnings(state, bench.clock.wall());
+    const agent = { journal, compaction: keeper };
+    const grown = () => foundBy(finders.host, "journal-growing", { agent }, siteSubject);
+    const [warning, ...others] = grown();
     expect(others).toEqual([]);
     expect(warning).toMatchObject({ code: "journal-growing", about: "site" });
     expect(warning?.text).toMatch(/ and grows: it has 1 % of its longest size, /);
@@ -120,7 +120,7 @@ describe("a journal that cannot be compacted", () => {
     expect(keeper.trouble).toBeDefined();
     await bench.write(keeper, 2);
     expect(keeper.trouble).toBeUndefined();
-    expect(hostWarnings(state, bench.clock.wall())).toEqual([]);
+    expect(grown()).toEqual([]);
     expect(journal.length).toBeLessThan(10);
   });
 });

@@ -1,9 +1,11 @@
 // Status and warnings about BGP inside tunnels, and about how a bundle's traffic spreads.
 
 import { describe, expect, it } from "vitest";
-import { balanceWarnings, insideOf } from "#agent/runtime/health/bgp-report.ts";
+import { insideOf } from "#agent/runtime/health/bgp-report.ts";
+import { finders } from "#agent/runtime/health/finders.ts";
 import type { Supervisor } from "#agent/runtime/supervisor.ts";
 import { type DeviceState, type IpsecTunnel, known, type Routing, unknown } from "#hal/model.ts";
+import { foundBy, tunnelSubject } from "../../../kit/finder-kit.ts";
 import { at, routing, tunnelObservation } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
 
@@ -41,6 +43,9 @@ function supervisorOf({ sent = [], reported = {}, unread, ...scene }: Scene): Su
     },
   } as unknown as Supervisor;
 }
+
+const balanceWarnings = (site: Supervisor, tunnel: typeof one) =>
+  foundBy(finders.tunnel, "tunnel-unbalanced", { site }, tunnelSubject(tunnel));
 
 const drained = { drains: [{ port: "hub-1", means: "prepend" }] } as const;
 

@@ -2,13 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
-import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import {
   emptyMemory,
   type Memory,
   type NextAuth,
   type NextAuthState,
 } from "#agent/store/journal/memory.ts";
+import { foundAuth } from "../../../kit/finder-kit.ts";
 import { wall } from "../../../kit/snapshot-kit.ts";
 import { tunnel } from "../../health-evidence.ts";
 
@@ -30,7 +30,7 @@ function reported(
   state: NextAuthState,
   trouble = false,
 ): readonly unknown[] {
-  const warnings = authWarnings(memoryOf(state, trouble), { ...tunnel, auth: kinds[kind] });
+  const warnings = foundAuth(memoryOf(state, trouble), { ...tunnel, auth: kinds[kind] });
   for (const { about, within } of warnings) expect([about, within]).toEqual(["hub-1", ["edge-a"]]);
   return warnings.map(({ code, text, next }) => [code, text, next]);
 }
@@ -119,7 +119,7 @@ describe("a newer pre-shared key", () => {
 
   it("a tunnel without a newer key has no warning", () => {
     const inUse = { ...emptyMemory, auths: { "hub-1": { auth } } };
-    for (const memory of [emptyMemory, inUse]) expect(authWarnings(memory, tunnel)).toEqual([]);
+    for (const memory of [emptyMemory, inUse]) expect(foundAuth(memory, tunnel)).toEqual([]);
   });
 });
 

@@ -2,8 +2,8 @@
 // earlier.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
-import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/expiry-warnings.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "#agent/model/desired.ts";
+import { finders } from "#agent/runtime/health/finders.ts";
 import { KeyPoller, type UsedUntil } from "#agent/runtime/polling/key-poller.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -11,6 +11,7 @@ import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { keyOne } from "../../../kit/campaign-kit.ts";
+import { foundBy, siteSubject } from "../../../kit/finder-kit.ts";
 import { never } from "../../../kit/site-bench.ts";
 import {
   at,
@@ -25,6 +26,20 @@ import {
 import { carrying, HealthEvaluatorBench, pollMs } from "../health-evaluator-bench.ts";
 
 const day = 86_400_000;
+
+function keyAgeWarnings(
+  group: DesiredGroup,
+  link: DesiredLink,
+  created: WallTime | undefined,
+  now: WallTime,
+) {
+  const about = linkId(link);
+  const binding = bindingOf(created === undefined ? {} : { created });
+  const memory = { ...emptyMemory, bindings: { [about]: binding } };
+  const { device, port } = link;
+  const subject = { about, within: [device], device, port, link, group };
+  return foundBy(finders.link, "key-age", { agent: { memory }, wall: now }, subject);
+}
 
 function groupOf(maxAgeDays: number): DesiredGroup {
   const [group] = desired.groups;
@@ -123,7 +138,9 @@ describe("expiring secrets", () => {
 
   it("an expired secret is reported from its exact end, and the expiry thirty days before", () => {
     const reported = (days: number) =>
-      endWarnings([end(days)], wall).map(({ text, within }) => [text, within]);
+      foundBy(finders.site, "key-expiring", { site: { ends: [end(days)] }, wall }, siteSubject).map(
+        ({ text, within }) => [text, within],
+      );
     expect(reported(30)).toEqual([]);
     expect(reported(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
   });

@@ -1,28 +1,37 @@
 // Warnings about the agent's own records and process.
 
 import { describe, expect, it } from "vitest";
-import { type HostState, hostWarnings } from "#agent/runtime/health/host-warnings.ts";
+import { raisedIn, type Scene } from "#agent/runtime/health/finder.ts";
+import { finders } from "#agent/runtime/health/finders.ts";
+import type { EvaluatedAgent } from "#agent/runtime/health/site-view.ts";
 import { LoopLag, measureLag } from "#agent/runtime/polling/loop-lag.ts";
 import type { RollOver } from "#agent/store/audit/log.ts";
 import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
+import { siteSubject } from "../../../kit/finder-kit.ts";
 import { wallStart } from "../../../kit/site-bench.ts";
+import { desired } from "../../../kit/snapshot-kit.ts";
 
 const day = 86_400_000;
 const wall = wallStart as WallTime;
-const journal = { bytes: 1_000, lastSeq: 7, missing: 0, state: "whole" } as const;
+const journal = { bytes: 1_000, missing: 0 };
+const quiet = {
+  ...{ journal, journalState: "whole", compaction: { trouble: undefined } },
+  ...{ loopLag: new LoopLag(), rollOver: () => undefined, proposals: { warnings: () => [] } },
+  ...{ auditTrouble: undefined, fileText: undefined, intent: undefined, unwritten: [] },
+} as const;
 
-function warned(over: Partial<HostState> = {}) {
-  const audit = { rollOver: () => undefined };
-  const state = { journal, audit, compaction: { trouble: undefined }, loopLag: new LoopLag() };
-  return hostWarnings({ ...state, ...over }, wall);
+function warned(over: Partial<EvaluatedAgent> = {}) {
+  const agent = { ...quiet, ...over } as unknown as EvaluatedAgent;
+  const site = { intent: { desired } };
+  return raisedIn(finders.host, { agent, site, wall } as unknown as Scene, siteSubject);
 }
 
 const rollingOver = (over: Partial<Record<keyof RollOver, number>>) => {
   const [from, until, at] = [over.from ?? -60, over.until ?? -50, over.at ?? 3].map((days) =>
     wallAfter(wall, days * day),
   );
-  return warned({ audit: { rollOver: () => ({ from, until, at }) as RollOver } });
+  return warned({ rollOver: () => ({ from, until, at }) as RollOver });
 };
 
 function lagOf(lateMs: number, count: number, lag = new LoopLag()): LoopLag {
@@ -39,7 +48,10 @@ describe("the agent's own state", () => {
     expect(warned({ journal: { ...journal, missing: 3 } })).toMatchObject([
       { code: "journal-lossy", about: "site", next: "linkseal explain journal-lossy" },
     ]);
-    expect(warned({ journal: { ...journal, missing: 3, state: "corrupt" } })).toEqual([]);
+    const alone = warned({ journal: { ...journal, missing: 3 }, journalState: "corrupt" });
+    expect(alone.map(({ text }) => text)).toEqual([
+      "the journal is damaged: nothing is changed any more",
+    ]);
   });
 });
 

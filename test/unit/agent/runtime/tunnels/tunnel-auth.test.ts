@@ -1,11 +1,11 @@
 // Changes of tunnels' pre-shared keys and certificates: noticed, waited for, proven, withdrawn.
 
 import { describe, expect, it } from "vitest";
-import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { recollect } from "#agent/store/journal/stored.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { wallAfter } from "#hal/world.ts";
+import { foundAuth } from "../../../kit/finder-kit.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { wall } from "../../../kit/snapshot-kit.ts";
 import { failure, id, psk, rootsId, Scene, version } from "./tunnel-auth-kit.ts";
@@ -17,7 +17,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.next()).toMatchObject({ auth: psk(2), state: "waiting" });
     expect(scene.reported).toEqual([]);
     expect(scene.auths.psks()).toMatchObject([{ tunnel: "hub-1", secretId: id(1) }]);
-    expect(authWarnings(scene.memory, scene.tunnel)).toMatchObject([
+    expect(foundAuth(scene.memory, scene.tunnel)).toMatchObject([
       { code: "waiting-for-person", about: "hub-1", next: "linkseal psk proceed hub-1" },
     ]);
     const asked = scene.asked;
@@ -52,7 +52,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     await scene.pass(300_000);
     await scene.turn();
     expect(scene.next()).toBeUndefined();
-    expect(authWarnings(scene.memory, scene.tunnel)).toEqual([]);
+    expect(foundAuth(scene.memory, scene.tunnel)).toEqual([]);
   });
 
   it("a newer pre-shared key is set, proven by new SAs, and in use from then on", async () => {
@@ -213,7 +213,7 @@ describe("a newer certificate of a tunnel", () => {
     await made.turn();
     expect(made.reported).toEqual(["put 2", "put 1", "verify.mismatch"]);
     expect(made.router).toBe(id(1));
-    expect(authWarnings(made.memory, made.tunnel)).toMatchObject([
+    expect(foundAuth(made.memory, made.tunnel)).toMatchObject([
       { code: "rotation-held", about: "hub-1", within: ["edge-a"] },
     ]);
     made.trouble = undefined;
@@ -224,7 +224,7 @@ describe("a newer certificate of a tunnel", () => {
     await made.pass(10_000);
     await made.turn();
     expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(2) });
-    expect(authWarnings(made.memory, made.tunnel)).toEqual([]);
+    expect(foundAuth(made.memory, made.tunnel)).toEqual([]);
   });
 
   it("a certificate that came after the refused one waits for no retry", async () => {

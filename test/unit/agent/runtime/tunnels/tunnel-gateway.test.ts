@@ -4,8 +4,8 @@
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
 import { nextForRight } from "#agent/model/reason-text.ts";
-import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { foundAuth } from "../../../kit/finder-kit.ts";
 import { sharedKeyRight } from "../../../kit/rights-kit.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
@@ -26,7 +26,7 @@ const states = (made: Scene): readonly string[] =>
   );
 
 const codes = (made: Scene): readonly string[] =>
-  authWarnings(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
+  foundAuth(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
 
 describe("a newer pre-shared key that the agent gives to the gateway", () => {
   it("a newer key is written to gateway and router, proven, and then in use", async () => {

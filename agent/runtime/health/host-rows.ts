@@ -1,47 +1,77 @@
-// Warnings about the state folder and the config file of this host, and their consequences for
-// drained links and campaigns.
+// Warnings about the agent's own records and process, the state folder and the config file of this
+// host, and their consequences for drained links and campaigns.
 
 import { strongValue } from "#hal/model.ts";
-import { type Raised, raise } from "../../health/warnings.ts";
 import type { Campaign } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
-import type { LinkHealth } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { drainOf } from "../../model/link-snapshot.ts";
+import { fileBytesMax } from "../../store/journal/chain.ts";
 import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import { hindranceOf } from "../../store/journal/unwritable.ts";
-import type { EvaluatedAgent, SiteView } from "./site-view.ts";
+import type { Finders, Finding, Scene, Subject } from "./finder.ts";
 
-export interface UnwritableScene {
-  readonly agent: Pick<EvaluatedAgent, "memory" | "unwritten">;
-  readonly supervisor: Pick<SiteView, "intent" | "deviceCache">;
-  readonly health: (link: DesiredLink) => LinkHealth;
-}
+const dayMs = 86_400_000;
+/** Evidence that is younger than this is not overwritten without a warning, in milliseconds. */
+const evidenceMs = 366 * dayMs;
+const noticeMs = 14 * dayMs;
 
-/** Warns of faults of the state folder and the config of this host. */
-export function siteWarnings(agent: EvaluatedAgent): Raised[] {
-  const { fileText, intent, journalState, auditTrouble } = agent;
-  const raised: Raised[] = [...agent.hostWarnings];
-  if (journalState === "corrupt") {
-    const text = "the journal is damaged: nothing is changed any more";
-    raised.push(raise("journal-lossy", "site", text));
-  }
-  if (auditTrouble !== undefined) {
-    const text = `the audit log takes no records: ${auditTrouble.message}`;
-    raised.push(raise("audit-lossy", "site", text));
-  }
-  if (fileText !== undefined && intent !== undefined && fileText !== intent.text) {
-    const text = `the config file differs from config ${intent.number}, which is in force`;
-    raised.push(raise("config-not-applied", "site", text));
-  }
-  return raised;
-}
+const proposals = ({ agent }: Scene): readonly Finding[] => agent.proposals.warnings();
+
+export const hostRows = {
+  "journal-lossy": ({ agent: { journal, journalState } }) => {
+    if (journalState === "corrupt") return "the journal is damaged: nothing is changed any more";
+    if (journal.missing === 0) return undefined;
+    return (
+      `the audit log knows ${journal.missing} records that the journal lacked at the start: a ` +
+      "disk lost them, or an old copy was put back"
+    );
+  },
+  "journal-growing": ({ agent: { journal, compaction } }) => {
+    const { trouble } = compaction;
+    if (trouble === undefined) return undefined;
+    const share = Math.ceil((100 * journal.bytes) / fileBytesMax);
+    const text =
+      `the journal cannot be compacted (${trouble.message}) and grows: it has ${share} % of its ` +
+      "longest size, after which nothing is changed any more";
+    return { text, next: trouble.next };
+  },
+  "evidence-rolls-over": ({ agent, wall }) => {
+    const next = agent.rollOver(wall);
+    if (next === undefined) return undefined;
+    if (next.at - wall > noticeMs || next.at - next.from > evidenceMs) return undefined;
+    const [from, until] = [isoTime(next.from), isoTime(next.until)];
+    const days = Math.max(0, Math.floor((next.at - wall) / dayMs));
+    const text =
+      `at its present pace the audit log overwrites the evidence from ${from} to ${until} in ` +
+      `about ${days} days`;
+    return { text, next: `linkseal report --from ${from} --to ${until} --out FILE` };
+  },
+  "agent-overloaded": ({ agent: { loopLag } }) => {
+    if (!loopLag.isOverload) return undefined;
+    const seconds = ((loopLag.ms ?? 0) / 1_000).toFixed(1);
+    return (
+      `this host gives the agent too little processor time: its timers ring ${seconds} s late, ` +
+      "so readings get old although the devices answer"
+    );
+  },
+  "proposal-refused": proposals,
+  "proposal-waiting": proposals,
+  "audit-lossy": ({ agent: { auditTrouble } }) =>
+    auditTrouble && `the audit log takes no records: ${auditTrouble.message}`,
+  "config-not-applied": ({ agent: { fileText, intent } }) => {
+    if (fileText === undefined || intent === undefined || fileText === intent.text)
+      return undefined;
+    return `the config file differs from config ${intent.number}, which is in force`;
+  },
+  "state-unwritable": unwritable,
+} satisfies Finders<Subject>;
 
 /** One warning for the site, and one for each drained link whose traffic no other link carries. */
-export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
+function unwritable(scene: Scene): readonly Finding[] {
   const { unwritten, memory } = scene.agent;
-  const { desired } = scene.supervisor.intent;
+  const { desired } = scene.site.intent;
   const [first] = unwritten;
   if (first === undefined) return [];
   const isJournal = unwritten.some(({ what }) => what === "journal");
@@ -57,7 +87,7 @@ export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
     ...desired.groups.flatMap(({ name }) => campaignText(openCampaign(memory, name), isJournal)),
   ].join("; ");
   const stranded = isJournal ? drained.flatMap((each) => strandedWarning(scene, each, next)) : [];
-  return [{ ...raise("state-unwritable", "site", text), next }, ...stranded];
+  return [{ text, next }, ...stranded];
 }
 
 function whatText({ what, error }: Unwritten): string {
@@ -78,15 +108,12 @@ interface Drained {
 }
 
 /** Only drains by linkseal: a drain that an operator made at the router has its own warning. */
-function drainedLinks(
-  { agent, supervisor }: UnwritableScene,
-  group: DesiredGroup,
-): readonly Drained[] {
+function drainedLinks({ agent, site }: Scene, group: DesiredGroup): readonly Drained[] {
   const { memory } = agent;
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
     const own = manualDrainsOf(memory, linkId(link)).map((how) => ({ link, group, how }));
-    const observed = supervisor.deviceCache.state(link.device);
+    const observed = site.deviceCache.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
     if (observed === undefined || strongValue(observed.routing) === undefined) {
       const isUnderWay = campaign.links[campaign.at]?.name === link.name;
@@ -99,23 +126,20 @@ function drainedLinks(
 
 function manualDrainsOf(memory: Memory, about: string): readonly string[] {
   const drain = named(memory.drains, about);
-  if (drain === undefined) return [];
-  return [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
+  return drain === undefined ? [] : [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
 }
 
 /** The worst case of P2: the traffic cannot be returned before the journal can be written. */
 function strandedWarning(
-  { health }: UnwritableScene,
+  { health }: Scene,
   { link, group, how }: Drained,
   next: string,
-): readonly Raised[] {
+): readonly Finding[] {
   const others = group.links.filter((each) => each !== link);
   const verdicts = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
-  const carries = ({ verdict }: (typeof verdicts)[number]): boolean =>
-    verdict === "protected" || verdict === "degraded";
-  if (verdicts.some(carries)) return [];
+  if (verdicts.some(({ verdict }) => verdict === "protected" || verdict === "degraded")) return [];
   const siblings = verdicts.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
   const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
   const manualToo = `${next}; or take its drain away at ${link.device}`;
-  return [{ ...raise("state-unwritable", linkId(link), text), next: manualToo }];
+  return [{ about: linkId(link), text, next: manualToo }];
 }
