@@ -90,10 +90,8 @@ export class Station {
   }
 
   poll(): void {
-    const { encodingAn: an, encoding } = this.secy;
-    if (an === undefined || encoding === undefined || this.#startCount < 0) return;
-    this.kay.sampleTransmit(an, encoding.nextPn, this.site.now);
-    this.take(this.kay.tick(this.site.now));
+    if (this.#startCount < 0) return;
+    this.take(this.kay.compare(this.secy.observe(), this.site.now));
   }
 
   add(ca: TestCa, role: "primary" | "fallback" = "fallback"): void {
