@@ -135,7 +135,7 @@ export class TestSecy {
     if (sa === undefined || !sa.enabled) return "no SA";
     if (sa.sak !== frame.sak || sa.ssci !== frame.ssci || sa.salt !== frame.salt)
       return "not valid";
-    return frame.pn < sa.lowestPn ? "late" : undefined;
+    return frame.pn < sa.lowestPn || frame.pn < sa.nextPn ? "late" : undefined;
   }
 
   /** True if all frames that leave `from` are accepted here. */

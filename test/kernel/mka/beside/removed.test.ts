@@ -119,7 +119,7 @@ describe("another program takes from the SecY", { timeout: 300_000 }, () => {
       const { sent, lost } = await flow.end();
       console.log(`as ${role}: repaired after ${tookMs} ms, ${lost} of ${sent} lost`);
       console.log(ours.log.filter((line) => line.startsWith("mka-secy")).join("\n"));
-      expect(tookMs).toBeLessThan(10_000);
+      expect(tookMs).toBeLessThan(sak === "goes" && role === "member" ? 15_000 : 5_000);
       expect(keysOf(left)).toEqual(keysOf(right));
       expect(await ping(left, "10.0.0.2")).toBe(5);
       expect([own.repeated, far.repeated]).toEqual([0, 0]);
