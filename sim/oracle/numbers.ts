@@ -14,7 +14,8 @@ export function watchNumbers(): Checker {
         const was = reached.get(name) ?? 0;
         reached.set(name, nextPn);
         if (nextPn >= was) continue;
-        const text = `the ${end} end of ${id} sends under SAK ${keyId} from ${nextPn} again, after ${was}`;
+        const where = `the ${end} end of ${id} sends under SAK ${keyId}`;
+        const text = `${where} from ${nextPn} again, after ${was}`;
         findings.push({ promise: "P1", event: `${id} uses a packet number twice`, text });
       }
     }

@@ -482,10 +482,7 @@ export function buildSite(options: SiteOptions): Site {
 }
 
 // A fault gives new SAs the key of former ones; then the hardware repeats numbers, not MKA.
-function transmittingAt(
-  end: "edge" | "far",
-  { secy }: PortEndpoint,
-): LinkTruth["transmitting"] {
+function transmittingAt(end: "edge" | "far", { secy }: PortEndpoint): LinkTruth["transmitting"] {
   const sa = secy.staleKeys || secy.staleAn ? undefined : secy.encodingSa();
   return sa === undefined ? [] : [{ end, keyId: sa.key.keyId, nextPn: sa.nextPn }];
 }

@@ -92,7 +92,7 @@ export type KayEvent =
       readonly sci?: string;
       readonly an?: number;
       /** `nextSak`: packet numbers would come twice, so another SAK is asked for. */
-      readonly then: "putBack" | "removed" | "nextSak";
+      readonly outcome: "putBack" | "removed" | "nextSak";
     };
 
 export type KayOutput =

@@ -8,6 +8,7 @@ import { AnDispute } from "./an-dispute.ts";
 import { Changes, nameOf } from "./changes.ts";
 import { compose } from "./compose.ts";
 import { Cp, type Member } from "./cp.ts";
+import { isLacking } from "./held-sak.ts";
 import type {
   CommandRefusal,
   KayCommand,
@@ -18,19 +19,13 @@ import type {
   KaySettings,
   KayTrouble,
 } from "./kay-types.ts";
-import { isLacking } from "./held-sak.ts";
 import { KeptChannels } from "./kept-channels.ts";
 import { KeyServer } from "./key-server.ts";
 import { type CaKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
 import { locate, type Mkpdu, parse } from "./mkpdu.ts";
 import { frameOf } from "./mkpdu-octets.ts";
 import { Counts, observe } from "./observation.ts";
-import {
-  type HeldSecy,
-  isDoneAlready,
-  type SecyOperation,
-  type SecyReport,
-} from "./operations.ts";
+import { type HeldSecy, isDoneAlready, type SecyOperation, type SecyReport } from "./operations.ts";
 import { choosePrincipal } from "./principal.ts";
 import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
 import { type SakRefusal, takeSak } from "./sak.ts";
@@ -298,9 +293,9 @@ export class Kay {
     // While an operation is under way, what the SecY should hold is not known.
     if (this.#asked.size > 0 || this.#cp.device === "gone") return this.#turn(now);
     for (const difference of this.#cp.compare(secy, now)) {
-      const then = this.#cp.mend(difference);
-      this.#emit({ ...difference, kind: "secyChanged", what: difference.kind, then });
-      if (then === "nextSak") this.#retryAt ??= now;
+      const outcome = this.#cp.mend(difference);
+      this.#emit({ ...difference, kind: "secyChanged", what: difference.kind, outcome });
+      if (outcome === "nextSak") this.#retryAt ??= now;
     }
     return this.#turn(now);
   }

@@ -10,7 +10,7 @@ const suites = ["gcm-aes-128", "gcm-aes-xpn-256"] as const;
 interface Taking {
   readonly name: string;
   readonly what: string;
-  readonly then: "putBack" | "removed" | "nextSak";
+  readonly outcome: "putBack" | "removed" | "nextSak";
   take(secy: TestSecy, peer: string): void;
 }
 
@@ -20,17 +20,17 @@ const receiveSa = (secy: TestSecy, peer: string) => secy.receive.get(peer)?.get(
 const takings: readonly Taking[] = [
   {
     name: "deletes the receive channel",
-    ...{ what: "receiveSc", then: "putBack" },
+    ...{ what: "receiveSc", outcome: "putBack" },
     take: (secy, peer) => void secy.receive.delete(peer),
   },
   {
     name: "deletes the receive SA",
-    ...{ what: "receiveSa", then: "putBack" },
+    ...{ what: "receiveSa", outcome: "putBack" },
     take: (secy, peer) => void secy.receive.get(peer)?.delete(anOf(secy)),
   },
   {
     name: "switches the receive SA off",
-    ...{ what: "receiveSa", then: "putBack" },
+    ...{ what: "receiveSa", outcome: "putBack" },
     take: (secy, peer) => {
       const sa = receiveSa(secy, peer);
       if (sa !== undefined) sa.enabled = false;
@@ -38,7 +38,7 @@ const takings: readonly Taking[] = [
   },
   {
     name: "sets the packet number of the receive SA back",
-    ...{ what: "receiveSa", then: "putBack" },
+    ...{ what: "receiveSa", outcome: "putBack" },
     take: (secy, peer) => {
       const sa = receiveSa(secy, peer);
       if (sa !== undefined) sa.nextPn = 1n;
@@ -46,14 +46,14 @@ const takings: readonly Taking[] = [
   },
   {
     name: "sets another encoding AN",
-    ...{ what: "encodingAn", then: "putBack" },
+    ...{ what: "encodingAn", outcome: "putBack" },
     take: (secy) => {
       secy.encodingAn = (anOf(secy) + 2) % 4;
     },
   },
   {
     name: "adds a transmit SA of its own",
-    ...{ what: "strayTransmitSa", then: "removed" },
+    ...{ what: "strayTransmitSa", outcome: "removed" },
     take: (secy) => {
       const sa = secy.encoding;
       const foreign = { keyId: "foreign", sak: "foreign" };
@@ -62,12 +62,12 @@ const takings: readonly Taking[] = [
   },
   {
     name: "deletes the transmit SA",
-    ...{ what: "transmitSa", then: "nextSak" },
+    ...{ what: "transmitSa", outcome: "nextSak" },
     take: (secy) => void secy.transmit.delete(anOf(secy)),
   },
   {
     name: "sets the packet number of the transmit SA back",
-    ...{ what: "transmitSa", then: "nextSak" },
+    ...{ what: "transmitSa", outcome: "nextSak" },
     take: (secy) => {
       const sa = secy.encoding;
       if (sa !== undefined) sa.nextPn = 1n;
@@ -105,11 +105,13 @@ describe("another program changes the SecY", () => {
       // The number that was set back is noticed before a frame moves it.
       if (taking.name.endsWith("back")) station.poll();
       await site.run(8_000);
-      expect(station.all("secyChanged")).toMatchObject([{ what: taking.what, then: taking.then }]);
+      expect(station.all("secyChanged")).toMatchObject([
+        { what: taking.what, outcome: taking.outcome },
+      ]);
       expect(a.isSecured && b.isSecured, site.describe()).toBe(true);
       expect(a.session.latestSak).toEqual(b.session.latestSak);
       const isSame = before.keyId === station.session.latestSak?.keyId;
-      expect(isSame).toBe(taking.then !== "nextSak");
+      expect(isSame).toBe(taking.outcome !== "nextSak");
       for (const one of [a, b]) {
         one.data.lost.length = 0;
         expect(one.kay.observe(site.now).troubles).toEqual([]);
@@ -138,23 +140,20 @@ describe("another program changes the SecY", () => {
     expect(a.all("sakMade").at(-1)?.why).toBe(role === "server" ? "saLost" : "newPeer");
   });
 
-  it.each(roles)(
-    "as %s, a successor, which knows no SAK, asks for another one",
-    async (role) => {
-      const { site, a, b } = await settled(`successor ${role}`);
-      const station = role === "server" ? a : b;
-      station.kill();
-      station.begin("memory");
-      const before = station.session.latestSak?.keyId;
-      station.secy.receive.delete(peerOf(station));
-      await site.run(10_000);
-      expect(station.all("secyChanged")).toMatchObject([{ what: "receiveSc", then: "nextSak" }]);
-      expect(a.isSecured && b.isSecured).toBe(true);
-      expect(station.session.latestSak?.keyId).not.toBe(before);
-      expect(a.session.latestSak).toEqual(b.session.latestSak);
-      expect(site.broken).toEqual([]);
-    },
-  );
+  it.each(roles)("as %s, a successor, which knows no SAK, asks for another one", async (role) => {
+    const { site, a, b } = await settled(`successor ${role}`);
+    const station = role === "server" ? a : b;
+    station.kill();
+    station.begin("memory");
+    const before = station.session.latestSak?.keyId;
+    station.secy.receive.delete(peerOf(station));
+    await site.run(10_000);
+    expect(station.all("secyChanged")).toMatchObject([{ what: "receiveSc", outcome: "nextSak" }]);
+    expect(a.isSecured && b.isSecured).toBe(true);
+    expect(station.session.latestSak?.keyId).not.toBe(before);
+    expect(a.session.latestSak).toEqual(b.session.latestSak);
+    expect(site.broken).toEqual([]);
+  });
 
   it("a program that takes the transmit SA each second costs a SAK per life time", async () => {
     const { site, a } = await settled("fight");
@@ -182,31 +181,34 @@ describe("packet numbers", () => {
   const seeds = Array.from({ length: 12 }, (_, number) => `numbers ${number}`);
   // A SAK at a lower number is what ends GCM (NIST SP 800-38D, 8): the site breaks on each frame
   // that leaves under a number for the second time.
-  it.each(seeds)("%s: none comes twice, whatever is taken, and none is taken twice", async (seed) => {
-    const { site, a, b } = await settled(seed, { sakRekeyMs: 45_000 });
-    const { prng } = site;
-    const gentle = takings.filter(({ name }) => !name.includes("of the transmit SA back"));
-    for (let turn = 0; turn < 20; turn += 1) {
-      const station = prng.pick([a, b]);
-      const other = station === a ? b : a;
-      if (prng.chance(0.2)) {
-        station.kill();
-        if (prng.chance(0.5)) station.secy.transmit.delete(anOf(station.secy));
-        await site.run(prng.between(0, 3_000));
-        station.begin("memory");
-      } else {
-        const { last } = other.data;
-        takeFrom(station, prng.pick(gentle));
-        await site.run(prng.between(10, 9_000));
-        if (last !== undefined) expect(station.secy.decode(last), `turn ${turn}`).toBeDefined();
+  it.each(seeds)(
+    "%s: none comes twice, whatever is taken, and none is taken twice",
+    async (seed) => {
+      const { site, a, b } = await settled(seed, { sakRekeyMs: 45_000 });
+      const { prng } = site;
+      const gentle = takings.filter(({ name }) => !name.includes("of the transmit SA back"));
+      for (let turn = 0; turn < 20; turn += 1) {
+        const station = prng.pick([a, b]);
+        const other = station === a ? b : a;
+        if (prng.chance(0.2)) {
+          station.kill();
+          if (prng.chance(0.5)) station.secy.transmit.delete(anOf(station.secy));
+          await site.run(prng.between(0, 3_000));
+          station.begin("memory");
+        } else {
+          const { last } = other.data;
+          takeFrom(station, prng.pick(gentle));
+          await site.run(prng.between(10, 9_000));
+          if (last !== undefined) expect(station.secy.decode(last), `turn ${turn}`).toBeDefined();
+        }
       }
-    }
-    await site.run(30_000);
-    expect(a.isSecured && b.isSecured, site.describe()).toBe(true);
-    expect(a.session.latestSak).toEqual(b.session.latestSak);
-    for (const one of [a, b]) one.data.lost.length = 0;
-    await site.run(5_000);
-    expect([...a.data.lost, ...b.data.lost]).toEqual([]);
-    expect(site.broken).toEqual([]);
-  });
+      await site.run(30_000);
+      expect(a.isSecured && b.isSecured, site.describe()).toBe(true);
+      expect(a.session.latestSak).toEqual(b.session.latestSak);
+      for (const one of [a, b]) one.data.lost.length = 0;
+      await site.run(5_000);
+      expect([...a.data.lost, ...b.data.lost]).toEqual([]);
+      expect(site.broken).toEqual([]);
+    },
+  );
 });

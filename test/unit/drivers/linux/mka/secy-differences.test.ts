@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { keyIdOf } from "#drivers/linux/mka/keys.ts";
 import type { HeldSecy } from "#drivers/linux/mka/operations.ts";
-import { type Difference, differences, type Expected } from "#drivers/linux/mka/secy-differences.ts";
+import {
+  type Difference,
+  differences,
+  type Expected,
+} from "#drivers/linux/mka/secy-differences.ts";
 
 const [near, far] = ["02000000000b0001", "02000000000c0001"];
 const keyIdentifier = { mi: "0a".repeat(12), kn: 3 };
