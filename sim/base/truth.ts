@@ -80,6 +80,15 @@ export interface LinkTruth {
   readonly readableFrames: bigint;
   /** The data frames on the wire under MACsec and encrypted, both directions summed. */
   readonly protectedFrames: bigint;
+  /**
+   * The SA that each end transmits under, by the name of its SAK, if the hardware has the key that
+   * MKA agreed on.
+   */
+  readonly transmitting: readonly {
+    readonly end: "edge" | "far";
+    readonly keyId: string;
+    readonly nextPn: number;
+  }[];
   /** The data frames that were lost, both directions summed. */
   readonly lostFrames: bigint;
   /** The data frames from the edge that arrived at the far end. */

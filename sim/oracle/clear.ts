@@ -1,9 +1,10 @@
 // P1: a protected link never carries clear frames because of the agent, and the agent never relaxes
-// must-secure.
+// must-secure. What it protects stays secret: no packet number is used twice under a SAK.
 
 import type { Instant } from "#hal/world.ts";
 import type { LinkTruth } from "../base/truth.ts";
 import { type Checker, describeEffect, type Finding, linkOf, type Moment } from "./moment.ts";
+import { watchNumbers } from "./numbers.ts";
 
 interface Memory {
   readonly clearFrames: bigint;
@@ -22,8 +23,9 @@ const lateMs = 1_200_000;
 
 export function watchClearFrames(): Checker {
   const memories = new Map<string, Memory>();
+  const repeated = watchNumbers();
   return (moment) => {
-    const findings: Finding[] = [];
+    const findings = [...repeated(moment)];
     for (const link of moment.now.links) {
       findings.push(...loosened(moment, link));
       const memory = remember(moment, link, memories.get(link.id));

@@ -454,6 +454,7 @@ export class Site implements SiteBackend {
       clearFrames: a2b.clearOnWire + b2a.clearOnWire,
       readableFrames: a2b.readableOnWire + b2a.readableOnWire,
       protectedFrames: a2b.protectedOnWire + b2a.protectedOnWire,
+      transmitting: [...transmittingAt("edge", edge), ...transmittingAt("far", far)],
       lostFrames: a2b.lost + b2a.lost,
       deliveredOut: a2b.delivered,
       deliveredIn: b2a.delivered,
@@ -478,4 +479,10 @@ export class Site implements SiteBackend {
 /** Builds the site at time 0; BGP needs a few seconds, and hand-made MKA sessions as well. */
 export function buildSite(options: SiteOptions): Site {
   return new Site(options);
+}
+
+// A fault gives new SAs the key of former ones; then the hardware repeats numbers, not MKA.
+function transmittingAt(end: "edge" | "far", { secy }: PortEndpoint): LinkTruth["transmitting"] {
+  const sa = secy.staleKeys || secy.staleAn ? undefined : secy.encodingSa();
+  return sa === undefined ? [] : [{ end, keyId: sa.key.keyId, nextPn: sa.nextPn }];
 }

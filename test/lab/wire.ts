@@ -22,9 +22,14 @@ export class WireWatch implements Disposable {
   newest = "";
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = Buffer.alloc(16_384);
+  readonly #onSealed: (frame: Buffer) => void;
 
-  /** Enters that network with this thread, which stays there. */
-  constructor(network: string, port: string) {
+  /**
+   * Enters that network with this thread, which stays there. `onSealed` borrows each frame under
+   * MACsec.
+   */
+  constructor(network: string, port: string, onSealed: (frame: Buffer) => void = () => undefined) {
+    this.#onSealed = onSealed;
     enterNetwork(network);
     const [link] = ipJson<readonly { readonly ifindex: number }[]>("link", "show", port);
     this.#socket = native.openFrames(link?.ifindex ?? 0, everything, broadcast, () => {
@@ -45,6 +50,7 @@ export class WireWatch implements Disposable {
     }
     this.sealed += 1;
     if ((this.#room.readUInt8(tciAt) & encryptionBit) === 0) this.readable += 1;
+    this.#onSealed(this.#room.subarray(0, length));
     this.newest = this.#room.toString("hex", 0, Math.min(length, 48));
   }
 

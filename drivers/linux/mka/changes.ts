@@ -3,7 +3,8 @@
 
 import type { Ckn } from "#hal/model.ts";
 import type { Actor, Election } from "./actor.ts";
-import { type Cp, type HeldSak, isReceiving } from "./cp.ts";
+import type { Cp } from "./cp.ts";
+import { type HeldSak, isReceiving } from "./held-sak.ts";
 import type { KayEvent } from "./kay-types.ts";
 import type { KeyIdentifier } from "./keys.ts";
 

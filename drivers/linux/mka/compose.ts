@@ -2,7 +2,8 @@
 
 import type { Instant } from "#hal/world.ts";
 import { type Actor, boundedHelloMs, entriesOf, type Peer } from "./actor.ts";
-import type { Cp, HeldSak } from "./cp.ts";
+import type { Cp } from "./cp.ts";
+import type { HeldSak } from "./held-sak.ts";
 import type { KaySettings } from "./kay-types.ts";
 import type { DistributedSak, Mkpdu, SakUse } from "./mkpdu.ts";
 import { ssciOrder } from "./sak.ts";

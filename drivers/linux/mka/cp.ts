@@ -3,9 +3,18 @@
 
 import type { Secret } from "#hal/secret.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
+import {
+  adoptedSak,
+  type HeldSak,
+  isReceiving,
+  type NewSak,
+  type Receiving,
+  sameKey,
+} from "./held-sak.ts";
 import { type KeyIdentifier, keyIdOf, saltOf } from "./keys.ts";
 import type { KeyUse } from "./mkpdu.ts";
 import type { ExtendedNumbering, HeldSecy, SecyOperation } from "./operations.ts";
+import { type Difference, differences } from "./secy-differences.ts";
 import type { SakSnapshot } from "./snapshot.ts";
 
 /** IEEE Std 802.1X-2020 table 9-3: frames under the old SAK are still on their way. */
@@ -26,37 +35,6 @@ export interface Member {
   lowestPn(key: KeyIdentifier): bigint;
 }
 
-export interface NewSak {
-  readonly keyIdentifier: KeyIdentifier;
-  readonly an: number;
-  readonly sak: Secret;
-  /** The MIs of the members it is made for, the key server among them. */
-  readonly members: readonly string[];
-  /** SSCIs by MI or SCI; present with extended packet numbering. */
-  readonly extended?: { readonly own: number; readonly of: ReadonlyMap<string, number> };
-}
-
-interface Receiving {
-  state: "installing" | "enabled";
-  lowestPn: bigint;
-}
-
-export interface HeldSak {
-  readonly keyIdentifier: KeyIdentifier;
-  readonly an: number;
-  readonly members: readonly string[];
-  /** Undefined if a predecessor installed it. */
-  readonly sak: Secret | undefined;
-  readonly extended: NewSak["extended"];
-  readonly ssci: number | undefined;
-  readonly createdAt: Instant;
-  readonly receive: Map<string, Receiving>;
-  transmit: "installing" | "installed" | "enabling" | "enabled";
-  /** When frames began to leave under it. */
-  enabledAt: Instant | undefined;
-  samples: { readonly at: Instant; readonly nextPn: bigint }[];
-}
-
 /** The reports of the peers, which decide how far a SAK may proceed. */
 export interface Peers {
   /** Returns true if we may transmit under a SAK that we receive under. */
@@ -68,22 +46,8 @@ export interface Peers {
 
 type Step =
   | { readonly kind: "channel"; readonly sci: string }
-  | { readonly kind: "receive"; readonly held: HeldSak; readonly sci: string }
-  | { readonly kind: "prepare" | "transmit" | "enable"; readonly held: HeldSak };
-
-export function sameKey(a: KeyIdentifier, b: KeyIdentifier): boolean {
-  return a.kn === b.kn && a.mi === b.mi;
-}
-
-/**
- * Returns true if frames of every member are accepted under the SAK, and it could be used to
- * transmit.
- */
-export function isReceiving({ receive, transmit }: HeldSak): boolean {
-  const channels = [...receive.values()];
-  const enabled = channels.every(({ state }) => state === "enabled");
-  return channels.length > 0 && enabled && transmit !== "installing";
-}
+  | { readonly kind: "prepare" | "receive"; readonly held: HeldSak; readonly sci: string }
+  | { readonly kind: "transmit" | "enable"; readonly held: HeldSak };
 
 export class Cp {
   readonly #operate: (operation: SecyOperation) => number;
@@ -209,10 +173,7 @@ export class Cp {
       }
     }
     if (latest?.transmit === "enabled" && this.#mayRetire(latest, peers, now)) {
-      // RETIRE: the SAK in use is called old until there is a newer one.
-      this.#drop(this.#old);
-      this.#old = latest;
-      this.#latest = undefined;
+      this.#retire(latest);
       return true;
     }
     const pending = this.#pending;
@@ -223,6 +184,13 @@ export class Cp {
     this.#pending = undefined;
     this.#receive(pending, now);
     return true;
+  }
+
+  // RETIRE: the SAK in use is called old until there is a newer one.
+  #retire(latest: HeldSak): void {
+    this.#drop(this.#old);
+    this.#old = latest;
+    this.#latest = undefined;
   }
 
   #mayRetire(latest: HeldSak, peers: Peers, now: Instant): boolean {
@@ -254,6 +222,7 @@ export class Cp {
       ssci: extended?.own,
       createdAt: now,
       receive: new Map(),
+      reached: new Map(),
       transmit: "installing",
       enabledAt: undefined,
       samples: [{ at: now, nextPn: 1n }],
@@ -284,15 +253,24 @@ export class Cp {
 
   #installReceive(held: HeldSak, member: Member, now: Instant): void {
     const { sci, mis } = member;
-    const { sak, extended, an } = held;
-    const known = mis.map((mi) => extended?.of.get(mi)).find((ssci) => ssci !== undefined);
+    const { extended } = held;
+    const known = mis.map((mi) => extended?.of.get(mi)).find((one) => one !== undefined);
     const ssci = known ?? extended?.of.get(sci);
-    if (sak === undefined || (extended !== undefined && ssci === undefined)) return;
+    if (held.sak === undefined || (extended !== undefined && ssci === undefined)) return;
     // A channel that comes back continues at its sender's packet number.
     const lowestPn = held.createdAt === now ? 1n : member.lowestPn(held.keyIdentifier);
+    const receiving: Receiving = { state: "installing", ssci, lowestPn };
+    held.receive.set(sci, receiving);
+    this.#askReceive(held, held.sak, sci, receiving);
+  }
+
+  // No number that was accepted under the SAK before is accepted again.
+  #askReceive(held: HeldSak, sak: Secret, sci: string, { ssci, lowestPn: least }: Receiving): void {
+    const { an, reached } = held;
+    const was = reached.get(sci) ?? 1n;
+    const lowestPn = was > least ? was : least;
     const sa = this.#sa(held, sak, ssci);
-    held.receive.set(sci, { state: "installing", lowestPn });
-    this.#ask({ kind: "prepare", held }, { kind: "installReceiveSa", sci, lowestPn, ...sa });
+    this.#ask({ kind: "prepare", held, sci }, { kind: "installReceiveSa", sci, lowestPn, ...sa });
     this.#ask({ kind: "receive", held, sci }, { kind: "enableReceive", sci, an });
   }
 
@@ -318,7 +296,7 @@ export class Cp {
         return;
       case "receive": {
         const receiving = held.receive.get(step.sci);
-        if (receiving !== undefined) receiving.state = "enabled";
+        if (receiving?.state === "installing") receiving.state = "enabled";
         return;
       }
       case "transmit":
@@ -347,17 +325,87 @@ export class Cp {
       return "other";
     }
     if (!this.held.includes(step.held)) return "late";
-    if (step.held !== this.#latest) return "other";
+    if (step.held !== this.#latest) {
+      const receiving = step.kind === "prepare" ? step.held.receive.get(step.sci) : undefined;
+      if (receiving !== undefined) receiving.state = "gone";
+      return "other";
+    }
     this.#drop(step.held);
     this.#latest = undefined;
     return "givenUp";
   }
 
-  packetNumber(an: number, nextPn: bigint, now: Instant): void {
-    for (const held of this.held) {
-      if (held.an !== an) continue;
-      held.samples = [...held.samples.slice(-samplesMax), { at: now, nextPn }];
+  /** Returns how the SecY differs from what was put into it, and notes its packet numbers. */
+  compare(secy: HeldSecy, now: Instant): readonly Difference[] {
+    const channels = this.channels.filter((sci) => !this.#refused.has(sci));
+    const nextPn = (held: HeldSak): bigint => this.nextPn(held);
+    const found = differences({ channels, saks: this.held, nextPn }, secy);
+    for (const held of this.held) notePacketNumbers(held, secy, now);
+    return found;
+  }
+
+  /**
+   * Puts back what another program took. A transmit SA is never installed again under its SAK, nor
+   * is one whose SAK a predecessor had: they are replaced by the next SAK.
+   */
+  mend(difference: Difference): "putBack" | "removed" | "nextSak" {
+    switch (difference.kind) {
+      case "receiveSc": {
+        const { sci } = difference;
+        // It may be there, and shut.
+        this.#operate({ kind: "deleteReceiveSc", sci });
+        this.#create(sci);
+        const restored = this.held.map((held) => this.#restore(held, sci));
+        return restored.includes("nextSak") ? "nextSak" : "putBack";
+      }
+      case "receiveSa": {
+        const { sci, an } = difference;
+        this.#operate({ kind: "deleteReceiveSa", sci, an });
+        const held = this.#under(an);
+        return held === undefined ? "removed" : this.#restore(held, sci);
+      }
+      case "transmitSa":
+        this.#operate({ kind: "deleteTransmitSa", an: difference.an });
+        this.#loseTransmit(this.#under(difference.an));
+        return "nextSak";
+      case "encodingAn":
+        this.#operate({ kind: "enableTransmit", an: difference.an });
+        return "putBack";
+      case "strayReceiveSc":
+        this.#operate({ kind: "deleteReceiveSc", sci: difference.sci });
+        return "removed";
+      case "strayReceiveSa":
+        this.#operate({ kind: "deleteReceiveSa", sci: difference.sci, an: difference.an });
+        return "removed";
+      case "strayTransmitSa":
+        this.#operate({ kind: "deleteTransmitSa", an: difference.an });
+        return "removed";
     }
+  }
+
+  #under(an: number): HeldSak | undefined {
+    return this.held.find((held) => held.an === an);
+  }
+
+  #restore(held: HeldSak, sci: string): "putBack" | "nextSak" {
+    const receiving = held.receive.get(sci);
+    if (receiving === undefined) return "putBack";
+    if (held.sak === undefined) {
+      receiving.state = "gone";
+      return "nextSak";
+    }
+    this.#askReceive(held, held.sak, sci, receiving);
+    const { lowestPn } = receiving;
+    if (lowestPn > 1n) this.#operate({ kind: "raiseLowestPn", sci, an: held.an, lowestPn });
+    return "putBack";
+  }
+
+  // The peers still send under the SAK in use, so its receive SAs stay until there is another.
+  #loseTransmit(held: HeldSak | undefined): void {
+    if (held === undefined) return;
+    const wasInUse = held.transmit === "enabled";
+    held.transmit = "gone";
+    if (wasInUse && held === this.#latest) this.#retire(held);
   }
 
   /**
@@ -422,7 +470,7 @@ export class Cp {
   adopt(secy: HeldSecy, wanted: readonly SakSnapshot[], now: Instant): void {
     for (const sci of secy.receiveScis) this.#channels.add(sci);
     for (const sak of wanted) {
-      const held = heldIn(secy, sak, now);
+      const held = adoptedSak(secy, sak, now);
       if (sak.slot === "latest") this.#latest = held;
       else this.#old = held;
     }
@@ -436,27 +484,16 @@ export class Cp {
   }
 }
 
-// Returns undefined if the SecY does not have all of the SAK's SAs.
-function heldIn(secy: HeldSecy, sak: SakSnapshot, now: Instant): HeldSak | undefined {
-  const keyId = keyIdOf(sak.keyIdentifier);
-  const isIt = (sa: { an: number; keyId: string; active: boolean }): boolean =>
-    sa.an === sak.an && sa.keyId === keyId && sa.active;
+function notePacketNumbers(held: HeldSak, secy: HeldSecy, now: Instant): void {
+  const keyId = keyIdOf(held.keyIdentifier);
+  const isIt = (sa: { an: number; keyId: string }): boolean =>
+    sa.an === held.an && sa.keyId === keyId;
   const sending = secy.transmitSas.find(isIt);
-  const receiving = secy.receiveSas.filter(isIt);
-  if (sending === undefined || receiving.length === 0) return undefined;
-  const enabled = secy.encodingAn === sak.an;
-  const lowestPn = 1n;
-  return {
-    keyIdentifier: sak.keyIdentifier,
-    an: sak.an,
-    members: sak.members,
-    sak: undefined,
-    extended: undefined,
-    ssci: sak.ssci,
-    createdAt: instantAfter(now, -sak.ageMs),
-    receive: new Map(receiving.map(({ sci }) => [sci, { state: "enabled", lowestPn }])),
-    transmit: enabled ? "enabled" : "installed",
-    enabledAt: enabled ? now : undefined,
-    samples: [{ at: now, nextPn: sending.nextPn }],
-  };
+  if (sending !== undefined && sending.nextPn >= (held.samples.at(-1)?.nextPn ?? 0n)) {
+    const sample = { at: now, nextPn: sending.nextPn };
+    held.samples = [...held.samples.slice(-samplesMax), sample];
+  }
+  for (const { sci, nextPn } of secy.receiveSas.filter(isIt)) {
+    if (nextPn > (held.reached.get(sci) ?? 0n)) held.reached.set(sci, nextPn);
+  }
 }

@@ -14,6 +14,7 @@ import type { CaKeys } from "./keys.ts";
 import type { Malformation } from "./mkpdu.ts";
 import type { HeldSecy, SecyOperation } from "./operations.ts";
 import type { SakReason, SakRefusal } from "./sak.ts";
+import type { Difference } from "./secy-differences.ts";
 import type { KaySnapshot } from "./snapshot.ts";
 
 /** The kernel has no confidentiality offset but 0. */
@@ -83,7 +84,16 @@ export type KayEvent =
       readonly operation: SecyOperation["kind"];
       readonly errno: string;
     }
-  | { readonly kind: "secyContradicts" };
+  | { readonly kind: "secyContradicts" }
+  /** Another program changed this in the SecY. */
+  | {
+      readonly kind: "secyChanged";
+      readonly what: Difference["kind"];
+      readonly sci?: string;
+      readonly an?: number;
+      /** `nextSak`: packet numbers would come twice, so another SAK is asked for. */
+      readonly outcome: "putBack" | "removed" | "nextSak";
+    };
 
 export type KayOutput =
   /** A complete frame. */
@@ -112,7 +122,9 @@ export type KayTrouble =
   | { readonly kind: "noSakDistributed"; readonly sci: string }
   /** The peer is the key server, and does not transmit under the SAK that it distributed. */
   | { readonly kind: "serverNotTransmitting"; readonly sci: string }
-  | { readonly kind: "deviceLost" };
+  | { readonly kind: "deviceLost" }
+  /** Another program took an SA of the SAK in use, which only another SAK replaces. */
+  | { readonly kind: "saLost" };
 
 export interface KayCounters extends MkpduCounters {
   /** `received` counts every MKPDU, including those that were refused. */

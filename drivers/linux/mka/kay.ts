@@ -8,6 +8,7 @@ import { AnDispute } from "./an-dispute.ts";
 import { Changes, nameOf } from "./changes.ts";
 import { compose } from "./compose.ts";
 import { Cp, type Member } from "./cp.ts";
+import { isLacking } from "./held-sak.ts";
 import type {
   CommandRefusal,
   KayCommand,
@@ -24,7 +25,7 @@ import { type CaKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys
 import { locate, type Mkpdu, parse } from "./mkpdu.ts";
 import { frameOf } from "./mkpdu-octets.ts";
 import { Counts, observe } from "./observation.ts";
-import { isDoneAlready, type SecyOperation, type SecyReport } from "./operations.ts";
+import { type HeldSecy, isDoneAlready, type SecyOperation, type SecyReport } from "./operations.ts";
 import { choosePrincipal } from "./principal.ts";
 import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
 import { type SakRefusal, takeSak } from "./sak.ts";
@@ -287,9 +288,16 @@ export class Kay {
     return undefined;
   }
 
-  /** Records the next packet number of a transmit SA; the next `tick` acts on it. */
-  sampleTransmit(an: number, nextPn: bigint, now: Instant): void {
-    this.#cp.packetNumber(an, nextPn, now);
+  /** Compares the SecY with what was put into it, and mends what another program changed. */
+  compare(secy: HeldSecy, now: Instant): readonly KayOutput[] {
+    // While an operation is under way, what the SecY should hold is not known.
+    if (this.#asked.size > 0 || this.#cp.device === "gone") return this.#turn(now);
+    for (const difference of this.#cp.compare(secy, now)) {
+      const outcome = this.#cp.mend(difference);
+      this.#emit({ ...difference, kind: "secyChanged", what: difference.kind, outcome });
+      if (outcome === "nextSak") this.#retryAt ??= now;
+    }
+    return this.#turn(now);
   }
 
   report(report: SecyReport, now: Instant): readonly KayOutput[] {
@@ -371,6 +379,8 @@ export class Kay {
     this.#retryAt = undefined;
     const principal = this.#principal;
     if (principal?.election.kind === "peer") principal.renewMi(now);
+    const { newest } = this.#cp;
+    if (newest !== undefined && isLacking(newest)) this.#retryAt = instantAfter(now, lifeMs);
   }
 
   #join(now: Instant): void {

@@ -3,8 +3,8 @@
 import type { Ckn } from "#hal/model.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
 import { type Actor, helloMs, lifeMs, type Peer } from "./actor.ts";
-import type { Cp, HeldSak } from "./cp.ts";
-import { isReceiving, sameKey } from "./cp.ts";
+import type { Cp } from "./cp.ts";
+import { type HeldSak, isLacking, isReceiving, sameKey } from "./held-sak.ts";
 import type { KaySettings } from "./kay-types.ts";
 import { type KeyIdentifier, makeSak, wrapSak } from "./keys.ts";
 import type { DistributedSak } from "./mkpdu.ts";
@@ -80,15 +80,20 @@ export class KeyServer {
     if (newest.keyIdentifier.mi !== actor.mi) return "keyServer";
     if (actor.livePeers.some(({ mi }) => !newest.members.includes(mi))) {
       // 9.8: others that are about to be live get the same SAK.
-      const patient = this.#madeAt !== undefined && now < instantAfter(this.#madeAt, lifeMs);
-      if (!patient || actor.potentialPeers.length === 0) return "newPeer";
+      if (!this.#isYoung(now) || actor.potentialPeers.length === 0) return "newPeer";
     }
     if (this.#isUnreported(now)) return "peerLostIt";
+    // A program that takes SAs again and again gets a SAK per life time.
+    if (isLacking(newest) && !this.#isYoung(now)) return "saLost";
     if (isExhausted(served, newest)) return "packetNumber";
     const { sakRekeyMs } = settings;
     if (sakRekeyMs !== undefined && now >= instantAfter(newest.createdAt, sakRekeyMs))
       return "timer";
     return this.#commanded ? "command" : undefined;
+  }
+
+  #isYoung(now: Instant): boolean {
+    return this.#madeAt !== undefined && now < instantAfter(this.#madeAt, lifeMs);
   }
 
   // 9.4.2: MNs order the MKPDUs of one CA, and not those of two. A station that gets the SAKs of

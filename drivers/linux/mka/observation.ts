@@ -4,7 +4,8 @@ import type { KeySlot, MkaParticipant, MkaSession, Sak } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { type Actor, helloMs, lifeMs } from "./actor.ts";
 import { controlledPort, nameOf } from "./changes.ts";
-import { type Cp, type HeldSak, isReceiving } from "./cp.ts";
+import type { Cp } from "./cp.ts";
+import { type HeldSak, isLacking, isReceiving } from "./held-sak.ts";
 import type { KayCounters, KayObservation, KaySettings, KayTrouble } from "./kay-types.ts";
 import type { Malformation } from "./mkpdu.ts";
 import { livePeers, missing } from "./reports.ts";
@@ -116,6 +117,7 @@ function troublesOf(observed: Observed): KayTrouble[] {
   const troubles: KayTrouble[] = refusal === undefined ? [] : [refusal];
   if (cp.device === "gone") troubles.push({ kind: "deviceLost" });
   const { newest } = cp;
+  if (newest !== undefined && isLacking(newest)) troubles.push({ kind: "saLost" });
   if (newest !== undefined && now >= instantAfter(newest.createdAt, lifeMs)) {
     for (const sci of missing(actors, newest.keyIdentifier, "receive")) {
       troubles.push({ kind: "peerNotReceiving", sci });
@@ -145,6 +147,7 @@ function serverTroubles({ principal, cp, refusal, now }: Observed): KayTrouble[]
     const isDue = now >= instantAfter(principal.electedAt, lifeMs);
     return isDue ? [{ kind: "noSakDistributed", sci }] : [];
   }
+  if (isLacking(newest)) return [];
   const isDue = isReceiving(newest) && now >= instantAfter(newest.createdAt, unreportedMsMax);
   return isDue ? [{ kind: "serverNotTransmitting", sci }] : [];
 }

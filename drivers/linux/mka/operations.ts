@@ -65,13 +65,15 @@ interface HeldReceiveSa {
   readonly an: number;
   readonly keyId: string;
   readonly active: boolean;
+  readonly nextPn: bigint;
 }
 
-/** The state of the SecY when the KaY starts. */
+/** The state of the SecY. */
 export interface HeldSecy {
   /** The AN that frames leave under, whether or not it has an SA. */
   readonly encodingAn: number;
   readonly transmitSas: readonly HeldTransmitSa[];
+  /** The channels that are open. */
   readonly receiveScis: readonly string[];
   readonly receiveSas: readonly HeldReceiveSa[];
 }

@@ -417,8 +417,7 @@ export class MkaPort {
       return;
     }
     this.#silentSince = held.received === 0n ? (this.#silentSince ?? this.#now()) : undefined;
-    const now = this.#now();
-    for (const { an, nextPn } of held.transmitSas) this.#kay?.sampleTransmit(an, nextPn, now);
+    if (this.#kay !== undefined) await this.#take(this.#kay.compare(held, this.#now()));
   }
 
   #countClear(): bigint | undefined {
@@ -475,7 +474,7 @@ export class MkaPort {
   #note(event: KayEvent): void {
     this.#changes += 1;
     for (const end of this.#onChange) end();
-    const bad = /Refused|Lost|Contradicts/.test(event.kind);
+    const bad = /Refused|Lost|Contradicts|Changed/.test(event.kind);
     const { kind, ...fields } = event;
     this.#parts.log.write(bad ? "warn" : "info", `mka-${codeOf(kind)}`, words(kind), plain(fields));
   }

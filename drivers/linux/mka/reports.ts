@@ -2,7 +2,7 @@
 // be in several CAs, and reports its SAKs in the one that it takes for the principal one.
 
 import type { Actor, Peer } from "./actor.ts";
-import { sameKey } from "./cp.ts";
+import { sameKey } from "./held-sak.ts";
 import type { KeyIdentifier } from "./keys.ts";
 import type { KeyUse } from "./mkpdu.ts";
 

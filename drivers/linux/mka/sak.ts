@@ -2,7 +2,7 @@
 
 import type { CipherSuite } from "#hal/model.ts";
 import type { Actor, Peer } from "./actor.ts";
-import type { NewSak } from "./cp.ts";
+import type { NewSak } from "./held-sak.ts";
 import { type KeyIdentifier, unwrapSak } from "./keys.ts";
 import type { DistributedSak, Mkpdu } from "./mkpdu.ts";
 import { suiteOfId, suites } from "./suite.ts";
@@ -17,7 +17,9 @@ export type SakReason =
   | "timer"
   | "command"
   /** A live peer no longer receives under the SAK in use. */
-  | "peerLostIt";
+  | "peerLostIt"
+  /** Another program took an SA that only another SAK replaces. */
+  | "saLost";
 
 /** Why a distributed SAK is not taken. */
 export type SakRefusal =

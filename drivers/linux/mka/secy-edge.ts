@@ -246,11 +246,12 @@ function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyObservation {
       if (an === undefined || keyId === undefined || pn === undefined) return [];
       return [{ an, keyId, active: active === true, nextPn: pn }];
     }),
-    receiveScis: channels.flatMap(({ sci }) => sci ?? []),
+    receiveScis: channels.flatMap(({ sci, active }) => (active === true ? (sci ?? []) : [])),
     receiveSas: channels.flatMap(({ sci, active: open, sas }) =>
-      (sas ?? []).flatMap(({ an, keyId, active }) => {
+      (sas ?? []).flatMap(({ an, keyId, active, pn: nextPn }) => {
         if (sci === undefined || an === undefined || keyId === undefined) return [];
-        return [{ sci, an, keyId, active: open === true && active === true }];
+        if (nextPn === undefined) return [];
+        return [{ sci, an, keyId, active: open === true && active === true, nextPn }];
       }),
     ),
   };

@@ -2,7 +2,8 @@
 // SecY left alone. If the snapshot and the SecY contradict each other, the port ends closed.
 
 import { Actor, lifeMs } from "./actor.ts";
-import { type Cp, sameKey } from "./cp.ts";
+import type { Cp } from "./cp.ts";
+import { sameKey } from "./held-sak.ts";
 import type { KayOptions } from "./kay-types.ts";
 import { type KeyIdentifier, keyIdOf } from "./keys.ts";
 import type { HeldSecy, HeldTransmitSa } from "./operations.ts";
@@ -57,11 +58,12 @@ function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {
 }
 
 // The key server distributes a SAK until we have it. A SAK whose installation the predecessor did
-// not finish is taken again, unless a frame may have left under it.
+// not finish is taken again, unless a frame may have left under it: another program may have taken
+// a transmit SA that is not there.
 function reopening(again: readonly SakSnapshot[], held: HeldSecy | undefined) {
   const unused = again.filter(
     ({ an, keyIdentifier }) =>
-      held?.transmitSas.every((sa) => !isOf(sa, an, keyIdentifier) || sa.nextPn === 1n) === true,
+      held?.transmitSas.some((sa) => isOf(sa, an, keyIdentifier) && sa.nextPn === 1n) === true,
   );
   return <K extends KeyIdentifier>(taken: K): K => {
     const isAgain = unused.some(({ keyIdentifier }) => sameKey(keyIdentifier, taken));

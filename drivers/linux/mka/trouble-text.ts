@@ -18,6 +18,7 @@ export const troubleCodes = [
   "noSakDistributed",
   "serverNotTransmitting",
   "deviceLost",
+  "saLost",
   "nothingReceived",
 ] as const;
 
@@ -51,6 +52,8 @@ function textOf(trouble: KayTrouble): string {
       return `${trouble.sci} is the key server, and does not transmit under its new SAK yet`;
     case "deviceLost":
       return "the SecY is gone";
+    case "saLost":
+      return "an SA of the SAK in use was taken from the SecY; it waits for another SAK";
   }
 }
 

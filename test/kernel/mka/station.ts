@@ -163,7 +163,11 @@ interface IpSecy {
   readonly ifname: string;
   readonly encoding_sa: number;
   readonly sa_list: readonly IpSa[];
-  readonly rx_sc: readonly { readonly sci: string; readonly sa_list: readonly IpSa[] }[];
+  readonly rx_sc: readonly {
+    readonly sci: string;
+    readonly sa_list: readonly IpSa[];
+    readonly InPktsOK?: number;
+  }[];
 }
 
 /** Returns the SecY of this network, as `ip` prints it. */

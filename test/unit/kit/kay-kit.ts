@@ -35,6 +35,8 @@ export class Site implements Wire {
   /** Whether `broken` includes frames that a live peer could not receive. */
   watches: "all" | "keys" = "all";
   readonly #saks = new Map<string, string>();
+  /** Each packet number that a frame left under, with its SAK and sender. */
+  readonly #numbers = new Set<string>();
 
   constructor(seed: string) {
     this.prng = new Prng(seed);
@@ -67,6 +69,9 @@ export class Site implements Wire {
     const frame = from.secy.encode();
     if (frame === undefined) return;
     from.data.sent += 1;
+    const number = `${frame.sak} ${from.sci} ${frame.pn}`;
+    if (this.#numbers.has(number)) this.#break(`${from.sci} uses a packet number of a SAK again`);
+    this.#numbers.add(number);
     for (const to of this.stations) {
       if (to !== from) this.clock.after(dataMs, () => this.#arrive(from, to, frame));
     }
@@ -74,8 +79,10 @@ export class Site implements Wire {
 
   #arrive(from: Station, to: Station, frame: DataFrame): void {
     const why = to.secy.decode(frame);
-    if (why === undefined) from.data.arrived += 1;
-    else from.data.lost.push(`${this.now}: AN ${frame.an} PN ${frame.pn} at ${to.sci}: ${why}`);
+    if (why === undefined) {
+      from.data.arrived += 1;
+      from.data.last = frame;
+    } else from.data.lost.push(`${this.now}: AN ${frame.an} PN ${frame.pn} at ${to.sci}: ${why}`);
   }
 
   async run(ms: number): Promise<void> {

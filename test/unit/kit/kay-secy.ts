@@ -16,7 +16,10 @@ interface TransmitSa extends Parameters {
 
 interface ReceiveSa extends Parameters {
   enabled: boolean;
+  /** Frames below are refused. */
   lowestPn: bigint;
+  /** The number behind the highest that came. */
+  nextPn: bigint;
 }
 
 export interface DataFrame extends Parameters {
@@ -93,7 +96,8 @@ export class TestSecy {
     if (operation.kind === "installReceiveSa") {
       if (channel.has(operation.an)) return "EBUSY";
       const { lowestPn } = operation;
-      channel.set(operation.an, { ...parametersOf(operation), enabled: false, lowestPn });
+      const sa = parametersOf(operation);
+      channel.set(operation.an, { ...sa, enabled: false, lowestPn, nextPn: lowestPn });
       return undefined;
     }
     const sa = channel.get(operation.an);
@@ -121,10 +125,17 @@ export class TestSecy {
   /** Returns undefined if the frame is passed on, otherwise the reason why it is not. */
   decode(frame: DataFrame): string | undefined {
     const sa = this.receive.get(frame.sci)?.get(frame.an);
+    const why = this.#refusal(frame);
+    if (why === undefined && sa !== undefined && frame.pn >= sa.nextPn) sa.nextPn = frame.pn + 1n;
+    return why;
+  }
+
+  #refusal(frame: DataFrame): string | undefined {
+    const sa = this.receive.get(frame.sci)?.get(frame.an);
     if (sa === undefined || !sa.enabled) return "no SA";
     if (sa.sak !== frame.sak || sa.ssci !== frame.ssci || sa.salt !== frame.salt)
       return "not valid";
-    return frame.pn < sa.lowestPn ? "late" : undefined;
+    return frame.pn < sa.lowestPn || frame.pn < sa.nextPn ? "late" : undefined;
   }
 
   /** True if all frames that leave `from` are accepted here. */
@@ -133,7 +144,7 @@ export class TestSecy {
     if (sa === undefined || from.encodingAn === undefined) return true;
     const { keyId, sak, ssci, salt } = sa;
     const frame = { sci: from.sci, an: from.encodingAn, pn: sa.nextPn, keyId, sak, ssci, salt };
-    return this.decode(frame) === undefined;
+    return this.#refusal(frame) === undefined;
   }
 
   /** Makes the device anew. */
@@ -155,7 +166,9 @@ export class TestSecy {
       })),
       receiveScis: [...this.receive.keys()],
       receiveSas: [...this.receive].flatMap(([sci, channel]) =>
-        [...channel].map(([an, { keyId, enabled }]) => ({ sci, an, keyId, active: enabled })),
+        [...channel].map(([an, { keyId, enabled, nextPn }]) => {
+          return { sci, an, keyId, active: enabled, nextPn };
+        }),
       ),
     };
   }

@@ -10,7 +10,7 @@ import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "#sim/base/clock.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import { keysOf, type TestCa } from "./kay-recorded.ts";
-import { TestSecy } from "./kay-secy.ts";
+import { type DataFrame, TestSecy } from "./kay-secy.ts";
 
 export const settings: KaySettings = {
   suite: "gcm-aes-xpn-256",
@@ -60,7 +60,11 @@ export class Station {
   /** Milliseconds that an operation takes. */
   operationMs = operationMs;
   muted = false;
-  readonly data = { sent: 0, arrived: 0, lost: [] as string[] };
+  readonly data = {
+    ...{ sent: 0, arrived: 0, lost: [] as string[] },
+    /** The newest frame that was accepted. */
+    last: undefined as DataFrame | undefined,
+  };
   #cancel: Cancel | undefined;
   #startCount = 0;
   #rememberedAt = 0 as Instant;
@@ -90,10 +94,8 @@ export class Station {
   }
 
   poll(): void {
-    const { encodingAn: an, encoding } = this.secy;
-    if (an === undefined || encoding === undefined || this.#startCount < 0) return;
-    this.kay.sampleTransmit(an, encoding.nextPn, this.site.now);
-    this.take(this.kay.tick(this.site.now));
+    if (this.#startCount < 0) return;
+    this.take(this.kay.compare(this.secy.observe(), this.site.now));
   }
 
   add(ca: TestCa, role: "primary" | "fallback" = "fallback"): void {

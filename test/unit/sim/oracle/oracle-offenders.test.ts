@@ -101,6 +101,17 @@ const offences: readonly Offence[] = [
     },
   },
   {
+    name: "lets a transmit SA begin again under its SAK",
+    promise: "P1",
+    event: "uses a packet number twice",
+    says: "from 1 again",
+    moreMs: 5_000,
+    async act({ primary: { edge, far } }) {
+      const sa = edge.secy.encodingSa();
+      if (sa !== undefined) edge.secy.install(sa.key, far.secy.sci);
+    },
+  },
+  {
     name: "takes both links out of service",
     promise: "P2",
     event: "agent port.drain at edge-b",

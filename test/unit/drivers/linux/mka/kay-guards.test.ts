@@ -402,7 +402,11 @@ describe("FPT_DDP_EXT.1: delay protection", () => {
 
   it("our lowest packet number is that of a hello ago, reported with both halves", () => {
     const { subject, server } = member(ca);
-    const sendWith = (nextPn: bigint): void => subject.kay.sampleTransmit(0, nextPn, subject.now);
+    const sendWith = (nextPn: bigint): void => {
+      const [sa] = subject.secy.transmit.values();
+      if (sa !== undefined) sa.nextPn = nextPn;
+      subject.take(subject.kay.compare(subject.secy.observe(), subject.now));
+    };
     const halvesSent = (): unknown => {
       server.answer({ ...server.use(1, 0, "transmit") });
       subject.pass(2000);

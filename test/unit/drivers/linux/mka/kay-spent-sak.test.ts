@@ -33,6 +33,20 @@ describe("a successor takes no SAK that its predecessor took", () => {
     expect(subject.secy.used).toHaveLength(2);
   });
 
+  it("after another program took its transmit SA", () => {
+    const { subject, server } = member(ca);
+    server.answer({ distributedSak: server.sak(2, 1) });
+    server.answer(server.use(2, 1, "transmit"));
+    expect(subject.secy.encodingAn).toBe(1);
+    subject.secy.transmit.delete(1);
+    subject.restart();
+    server.answer({ distributedSak: server.sak(2, 1) });
+    server.answer({ distributedSak: server.sak(2, 1) });
+    expect(new Set(subject.secy.used).size).toBe(subject.secy.used.length);
+    server.answer({ distributedSak: server.sak(3, 2) });
+    expect(subject.secy.used).toHaveLength(3);
+  });
+
   it("but a lower key number of a key server that began anew", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);

@@ -57,7 +57,7 @@ describe("the edge to the kernel", () => {
       encodingAn: 1,
       transmitSas: [{ an: 1, keyId, active: true, nextPn: 1n }],
       receiveScis: [peer],
-      receiveSas: [{ sci: peer, an: 1, keyId, active: true }],
+      receiveSas: [{ sci: peer, an: 1, keyId, active: true, nextPn: 1n }],
       received: undefined,
     });
     secy.received = 7;
