@@ -38,6 +38,8 @@ export function siblingsOf(
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const observed = state.ipsec.find((tunnel) => tunnel.name === name);
   if (observed === undefined) return `${name} is not there`;
+  const cut = observed.gaps?.find(({ kind }) => kind === "outer");
+  if (cut !== undefined) return `${name} has no way out of its device: ${cut.text}`;
   if (!isKeyed(observed)) return `IKE of ${name} is not established`;
   if (observed.isSilent === true) return `the gateway of ${name} does not answer`;
   if (!hasBothSas(observed)) return `${name} lacks an SA`;

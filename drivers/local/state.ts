@@ -200,7 +200,7 @@ const control = object<ControlPlane>({
   commitPending: flag,
 });
 
-const gaps = list(object<TunnelGap>({ kind: oneOf(["closed", "mtu"]), text: sentence }), gapsMax);
+const gaps = list(object<TunnelGap>({ kind: oneOf(["closed", "mtu", "outer"]), text: sentence }), gapsMax);
 
 // Two entries for one port or tunnel would let the reader pick the nicer one.
 const distinct =
