@@ -86,32 +86,6 @@ const rows: readonly Row[] = [
     codes: "tunnel-interface",
   },
   {
-    name: "without a way out of its own device, while the gateway seems silent",
-    observations: [
-      old,
-      tunnelObservation(95_000, 900, {
-        ...{ isSilent: true, trouble: "the gateway does not answer" },
-        gaps: [{ kind: "outer", text: "no route leads to 203.0.113.1" }],
-      }),
-    ],
-    change: {},
-    verdict: "down",
-    codes: "tunnel-underlay",
-  },
-  {
-    name: "without a way out of its own device, IKE connecting and no SA",
-    observations: [
-      { ...old, sas: sas() },
-      tunnelObservation(95_000, 0, {
-        ...{ ike: known("connecting" as const, at(95_000)), sas: sas() },
-        gaps: [{ kind: "outer", text: "no route leads to 203.0.113.1" }],
-      }),
-    ],
-    change: {},
-    verdict: "down",
-    codes: "tunnel-underlay",
-  },
-  {
     name: "absent",
     observations: [],
     change: {},
