@@ -299,7 +299,7 @@ export interface IpsecTunnel {
   readonly isSilent?: boolean;
   /** Which ends are behind a NAT, so that ESP travels in UDP (RFC 3948); absent = not reported. */
   readonly nat?: (typeof natPlaces)[number];
-  /** Differences from what linkseal made; absent = there are none, or they are not reported. */
+  /** What it lacks on its device; absent = nothing, or it is not reported. */
   readonly gaps?: readonly TunnelGap[];
   /** Its IPsec SAs. */
   readonly sas: Reading<readonly IpsecSa[]>;
@@ -307,10 +307,14 @@ export interface IpsecTunnel {
   readonly ppk?: "used" | "unused";
 }
 
-/** A difference from what linkseal made; `closed` = some traffic is kept out of the tunnel. */
+/**
+ * What a tunnel lacks on its own device: `closed` = some traffic is kept out of the tunnel, `mtu` =
+ * it has another MTU, `outer` = what the tunnel protects cannot leave the device, whatever the
+ * gateway does.
+ */
 export interface TunnelGap {
-  /** Whether traffic is kept out or the MTU differs. */
-  readonly kind: "closed" | "mtu";
+  /** The kind of the gap. */
+  readonly kind: "closed" | "mtu" | "outer";
   /** The difference, in one sentence. */
   readonly text: string;
 }

@@ -41,11 +41,15 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
   if (observed === undefined) return `${name} is not there`;
   const unless = (holds: boolean, why: string): Sight<string> =>
     seenUnless(holds ? undefined : why);
+  const cut = observed.gaps?.find(({ kind }) => kind === "outer");
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
   return gapOf<"tunnel-carries", string>("tunnel-carries", {
     ike: () => unless(isKeyed(observed), `IKE of ${name} is not established`),
     sas: () => unless(hasBothSas(observed), `${name} lacks an SA`),
-    answers: () => unless(observed.isSilent !== true, `the gateway of ${name} does not answer`),
+    answers: () =>
+      cut === undefined
+        ? unless(observed.isSilent !== true, `the gateway of ${name} does not answer`)
+        : unless(false, `${name} has no way out of its device: ${cut.text}`),
     routed: () => unless(isRouted, `BGP over ${name} is not up`),
     undrained: () => unless(drainOf(state, name) === "off", `${name} is drained`),
   });

@@ -1,6 +1,6 @@
 // Derives the health of an IPsec tunnel from its SAs, its packets and BGP inside it.
 
-import type { IpsecSa, IpsecTunnel, Reading, Transforms } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Reading, Transforms, TunnelGap } from "#hal/model.ts";
 import { claims, judge, type Looks, type Sight, seen, sightOf } from "../model/claims.ts";
 import {
   type CarrierLink,
@@ -102,7 +102,9 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, sentence));
     return findings;
   }
-  findings.push(...gapFindings(tunnel.name, newest));
+  findings.push(...(newest.gaps ?? []).map((gap) => gapFinding(evidence, gap)));
+  // What its own device does not send says nothing of IKE or the gateway.
+  if (findings.some(({ code }) => code === "tunnel-underlay")) return findings;
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
   findings.push(...ppkFindings(evidence, newest));
   findings.push(...bgpFindings(evidence));
@@ -124,11 +126,19 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
 const lastRefusal = ({ refusal }: TunnelEvidence): string =>
   refusal === undefined ? "" : `; its last set-up failed: ${refusal}`;
 
-/** However good the SAs are, no packet reaches them while the tunnel interface has a gap. */
-function gapFindings(name: string, { gaps = [] }: IpsecTunnel): Finding[] {
-  return gaps.map(({ kind, text }) =>
-    finding(kind === "closed" ? "down" : "degraded", "tunnel-interface", name, text),
-  );
+/** However good the SAs are, no packet gets in or out while its own device has a gap. */
+function gapFinding(evidence: TunnelEvidence, { kind, text }: TunnelGap): Finding {
+  const { name, device } = evidence.tunnel;
+  switch (kind) {
+    case "closed":
+      return finding("down", "tunnel-interface", name, text);
+    case "mtu":
+      return finding("degraded", "tunnel-interface", name, text);
+    case "outer": {
+      const sentence = `${name} has no way out of ${device}: ${text}`;
+      return undelivered(evidence, finding("down", "tunnel-underlay", name, sentence));
+    }
+  }
 }
 
 /** The tunnel waits because its block would drop what a link still carries in the clear. */

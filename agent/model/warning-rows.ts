@@ -60,8 +60,15 @@ const frameFaults = [
   "stale-sak",
   "mtu",
 ] as const;
-const noTunnel = [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"] as const;
-const tunnelFaults = ["ike-down", "sa-missing", "tunnel-one-way", "tunnel-bgp-down"] as const;
+const noWay = [...unseen, "tunnel-underlay"] as const;
+const noTunnel = [...noWay, "ike-down", "sa-missing", "tunnel-configured-but-absent"] as const;
+const tunnelFaults = [
+  "tunnel-underlay",
+  "ike-down",
+  "sa-missing",
+  "tunnel-one-way",
+  "tunnel-bgp-down",
+] as const;
 const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
@@ -142,11 +149,12 @@ const verdictRows = {
   "arrival-not-visible": info("Sent, arrival not visible", steps, [], slow),
 
   "tunnel-configured-but-absent": error("A configured tunnel is absent", tunnel, unseen, traffic),
-  "ike-down": error("IKE is not established", tunnel, unseen, traffic),
+  "tunnel-underlay": error("A tunnel has no way out of its device", tunnel, unseen, traffic),
+  "ike-down": error("IKE is not established", tunnel, noWay, traffic),
   "sa-missing": error(
     "A tunnel lacks an SA",
     tunnel,
-    [...unseen, "ike-down", "tunnel-configured-but-absent"],
+    [...noWay, "ike-down", "tunnel-configured-but-absent"],
     traffic,
   ),
   "transform-mismatch": warning("Other algorithms than wanted", tunnel, unseen),
@@ -155,7 +163,7 @@ const verdictRows = {
   "tunnel-one-way": warning(
     "A tunnel carries in one direction only",
     tunnel,
-    [...unseen, "ike-down", "sa-missing", "tunnel-interface"],
+    [...noWay, "ike-down", "sa-missing", "tunnel-interface"],
     traffic,
   ),
   "sequence-number-high": warning("Sequence numbers run out", tunnel, unseen),
@@ -191,7 +199,7 @@ const foundRows = {
   "tunnel-unbalanced": info(
     "A tunnel is all but left out of its bundle",
     tunnel,
-    [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
+    [...noWay, "ike-down", "sa-missing", "tunnel-bgp-down"],
     slow,
   ),
   // A failover is reported at once: from then on nothing stands behind what carries.

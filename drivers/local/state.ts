@@ -200,7 +200,8 @@ const control = object<ControlPlane>({
   commitPending: flag,
 });
 
-const gaps = list(object<TunnelGap>({ kind: oneOf(["closed", "mtu"]), text: sentence }), gapsMax);
+const gapKind = oneOf(["closed", "mtu", "outer"]);
+const gaps = list(object<TunnelGap>({ kind: gapKind, text: sentence }), gapsMax);
 
 // Two entries for one port or tunnel would let the reader pick the nicer one.
 const distinct =

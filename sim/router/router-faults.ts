@@ -1,5 +1,7 @@
 // The faults of a simulated router, and the delays of those that come late.
 
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
+
 /** A fault of a router's management or of its readings. */
 export type RouterFault =
   | "locked"
@@ -23,7 +25,26 @@ export type RouterFault =
   | "slow"
   | "unreachable"
   | "unparsed"
-  | "frozenCounters";
+  | "frozenCounters"
+  | OuterLoss;
+
+/** What the router itself lacks of the way that the packets of its tunnels leave by. */
+type OuterLoss = "outerAddressLost" | "outerRouteLost" | "outerLinkLost";
+
+const outerLosses: Readonly<Record<OuterLoss, (spec: TunnelSpec) => string>> = {
+  outerAddressLost: ({ localAddress }) => `no interface has the outer address ${localAddress}`,
+  outerRouteLost: ({ remoteAddress }) => `no route leads to ${remoteAddress}`,
+  outerLinkLost: ({ remoteAddress }) => `the interface, which leads to ${remoteAddress}, is dead`,
+};
+
+/** Returns what the router reports of a tunnel that cannot leave it; undefined = it can. */
+export function outerLossOf(
+  spec: TunnelSpec,
+  faults: ReadonlySet<RouterFault>,
+): string | undefined {
+  const lost = (Object.keys(outerLosses) as OuterLoss[]).find((one) => faults.has(one));
+  return lost === undefined ? undefined : outerLosses[lost](spec);
+}
 
 /** A range of delays, from which one is drawn. */
 export interface LateSpan {

@@ -19,7 +19,7 @@ import {
   type MutableConfig,
   type PortConfig,
 } from "./router-config.ts";
-import type { LateSpan, RouterFault } from "./router-faults.ts";
+import { type LateSpan, outerLossOf, type RouterFault } from "./router-faults.ts";
 import {
   type ObservedPort,
   type PortCounters,
@@ -309,6 +309,7 @@ export class Router {
   setFault(fault: RouterFault, on: boolean): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
+    if (fault.startsWith("outer")) this.pathChanged();
     if (fault !== "frozenCounters") return;
     const { capabilities, clock } = this.options;
     for (const port of this.#ports.values()) {
@@ -452,6 +453,7 @@ export class Router {
         renews: isBeside ? "beside" : "inPlace",
         gatewayPsk: () => this.#gatewayPsks.get(made.spec.remoteAddress),
         carries: () => this.#tunnelPath(),
+        outerLoss: (spec) => outerLossOf(spec, this.#faults),
       });
       this.#tunnels.set(name, made);
     }

@@ -18,6 +18,8 @@ export interface TunnelOptions {
   gatewayPsk(): Uint8Array | undefined;
   /** True if packets from here reach the gateway, and packets from there return. */
   carries(): boolean;
+  /** Returns what the router itself lacks of that way; undefined = nothing. */
+  outerLoss(spec: TunnelSpec): string | undefined;
 }
 
 interface SaPair {
@@ -75,7 +77,7 @@ export class SimTunnel {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#config = options.config;
-    this.#flowing = options.carries();
+    this.#flowing = this.#canCarry();
     this.#settledAt = options.clock.now();
     this.#dial();
   }
@@ -119,7 +121,9 @@ export class SimTunnel {
         { spi: pair.outward, direction: "out", ...common },
       ];
     });
-    return { name, ike: known(this.#ike, at), sas: known(sas, at) };
+    const text = this.#options.outerLoss(this.#config.spec);
+    const gaps = text === undefined ? {} : { gaps: [{ kind: "outer", text }] as const };
+    return { name, ike: known(this.#ike, at), sas: known(sas, at), ...gaps };
   }
 
   /** Returns the packets that passed each way, over all pairs. */
@@ -133,7 +137,7 @@ export class SimTunnel {
   pathChanged(): void {
     if (this.#closed) return;
     this.#settle();
-    this.#flowing = this.#options.carries();
+    this.#flowing = this.#canCarry();
     if (this.#flowing) {
       this.#deadPeer?.();
       this.#deadPeer = undefined;
@@ -190,6 +194,10 @@ export class SimTunnel {
   close(): void {
     this.#closed = true;
     this.#stop();
+  }
+
+  #canCarry(): boolean {
+    return this.#options.outerLoss(this.#config.spec) === undefined && this.#options.carries();
   }
 
   #dial(): void {

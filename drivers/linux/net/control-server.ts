@@ -52,6 +52,7 @@ import { readStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-operation.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
+import { underlayGap } from "./underlay.ts";
 
 export interface ControlServerParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
@@ -161,6 +162,11 @@ export class NetControlServer {
     const ports = portsOf(observation.links).flatMap(
       ({ name }) => readPort(name, observation, before)?.port ?? [],
     );
+    const surroundings = { ...observation, policies: reported };
+    const ipsec: IpsecTunnel[] = [];
+    for (const tunnel of tunnelsOf(observation.links, observation.addresses, sas, { at, wall })) {
+      ipsec.push(await this.#withGaps(tunnel, made, surroundings, signal));
+    }
     return {
       device,
       at,
@@ -174,12 +180,27 @@ export class NetControlServer {
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(observation.links, observation.addresses, sas, { at, wall }).map((tunnel) =>
-        withGaps(tunnel, made, { ...observation, policies: reported }),
-      ),
+      ipsec,
       ...guarded,
       routing: unknown("notSupported", at),
     };
+  }
+
+  async #withGaps(
+    tunnel: IpsecTunnel,
+    made: readonly TunnelLink[],
+    observed: TunnelSurroundings,
+    signal: AbortSignal,
+  ): Promise<IpsecTunnel> {
+    const { name } = tunnel;
+    const link = made.find((one) => one.name === name);
+    const ifId = observed.links.find((one) => one.name === name)?.info?.xfrm?.ifId;
+    const outer = await underlayGap(ifId, observed, this.#parts.sockets.routes, signal);
+    const gaps = [
+      ...(outer === undefined ? [] : [outer]),
+      ...(link === undefined ? [] : tunnelGaps(link, observed)),
+    ];
+    return gaps.length === 0 ? tunnel : { ...tunnel, gaps };
   }
 
   #isPending(): boolean {
@@ -331,16 +352,6 @@ export class NetControlServer {
     signal.removeEventListener("abort", leave);
     return this.#changes;
   }
-}
-
-function withGaps(
-  tunnel: IpsecTunnel,
-  made: readonly TunnelLink[],
-  observed: TunnelSurroundings,
-): IpsecTunnel {
-  const link = made.find(({ name }) => name === tunnel.name);
-  const gaps = link === undefined ? [] : tunnelGaps(link, observed);
-  return gaps.length === 0 ? tunnel : { ...tunnel, gaps };
 }
 
 interface Protected {

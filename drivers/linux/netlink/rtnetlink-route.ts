@@ -172,13 +172,21 @@ export function dumpRoutes(family: number): NetlinkRequest {
   return { type: routeTypes.getRoute, flags: netlinkFlags.dump, body };
 }
 
-/** Builds the query for the route that the kernel would take to an address. */
-export function askRoute(address: string): NetlinkRequest {
-  const octets = addressOctets(address);
+/** RTM_F_FIB_MATCH */
+const wholeRoute = 0x2000;
+
+/**
+ * Builds the query for the route that the kernel would take to an address; with a source it answers
+ * the whole route of packets from there, with every next hop.
+ */
+export function askRoute(destination: string, source?: string): NetlinkRequest {
+  const octets = addressOctets(destination);
   const family = octets.length === 4 ? families.ipv4 : families.ipv6;
+  const bits = 8 * octets.length;
   const header = new Uint8Array(headerBytes);
-  header.set([family, 8 * octets.length]);
-  const body = [header, ...routeTable.write({ destination: address })];
+  header.set([family, bits, source === undefined ? 0 : bits]);
+  if (source !== undefined) new DataView(header.buffer).setUint32(8, wholeRoute, true);
+  const body = [header, ...routeTable.write({ destination, source })];
   return { type: routeTypes.getRoute, flags: 0, body };
 }
 

@@ -105,6 +105,41 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     await all.untilVerdict("protected");
   });
 
+  it.each([
+    {
+      what: "the outer address of a tunnel is removed",
+      lose: () => ip("-n", site.edge, "address", "delete", "198.51.100.1/24", "dev", "wire"),
+      mend: () => ip("-n", site.edge, "address", "add", "198.51.100.1/24", "dev", "wire"),
+      text: "hub-1 has no way out of edge: no interface has the outer address 198.51.100.1",
+    },
+    {
+      what: "the outer link of a tunnel loses its carrier",
+      lose: () => ip("-n", site.gateway, "link", "set", "wire", "down"),
+      mend: () => ip("-n", site.gateway, "link", "set", "wire", "up"),
+      text: "the interface wire, which leads to 198.51.100.2, has no link",
+    },
+    {
+      what: "the route to the gateway of a tunnel is removed",
+      lose: () => ip("-n", site.edge, "route", "add", "unreachable", "198.51.100.2/32"),
+      mend: () => ip("-n", site.edge, "route", "delete", "unreachable", "198.51.100.2/32"),
+      text: "hub-1 has no way out of edge: no route leads to 198.51.100.2",
+    },
+  ])("$what, and the tunnel is down for that cause alone until it is back", async (fault) => {
+    fault.lose();
+    const begun = performance.now();
+    const text = await until(() => all.reasonOf("tunnel-underlay"), patienceMs);
+    console.log(`${fault.what}: told after ${Math.round(performance.now() - begun)} ms`);
+    expect(text).toContain(fault.text);
+    const [tunnel] = (await all.status()).tunnels;
+    expect([tunnel?.verdict, tunnel?.reasons.map(({ code }) => code)]).toEqual([
+      "down",
+      ["tunnel-underlay"],
+    ]);
+    fault.mend();
+    await pings(site.edge);
+    await all.untilVerdict("protected");
+  });
+
   it("a missing block policy is reported until the guard has run", async () => {
     const policies = ip("-n", site.edge, "-s", "xfrm", "policy", "list", "dir", "out");
     // It has a user id in its selector, which `ip` can only show.

@@ -138,6 +138,14 @@ describe("a tunnel carries", () => {
       "the gateway of hub-1 does not answer",
     ],
     [
+      "not: it has no way out of its own device",
+      {
+        ...stateOf({}),
+        ipsec: [tunnelObservation(0, 5, { gaps: [{ kind: "outer", text: "no route leads on" }] })],
+      },
+      "hub-1 has no way out of its device: no route leads on",
+    ],
+    [
       "not: it is drained",
       stateOf({}, { drains: [{ port: "hub-1", means: "prepend" }] }),
       "hub-1 is drained",

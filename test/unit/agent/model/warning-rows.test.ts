@@ -23,7 +23,8 @@ describe("a warning", () => {
        key-gone cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged frames-readable stale-sak frames-not-valid mtu probe-unanswered
-       tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
+       tunnel-configured-but-absent tunnel-underlay ike-down sa-missing tunnel-interface
+       clear-path-beside-tunnel
        tunnel-bgp-down compromised-key-in-use commit-lost vault-denied key-malformed key-reused
        rotation-held journal-lossy state-unwritable`,
     ],
@@ -64,12 +65,14 @@ describe("a warning", () => {
       sak-not-agreed suite-mismatch sci-mismatch key-gone cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged frames-readable stale-sak frames-not-valid replay-window mtu
       frames-one-way
-      probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
+      probe-unanswered tunnel-configured-but-absent tunnel-underlay ike-down sa-missing
+      tunnel-interface
       tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
   });
 
   const unseen = "not-looked-yet device-unreachable";
+  const noWay = `${unseen} tunnel-underlay`;
   const noSession = `${unseen} link-down macsec-not-configured`;
   const noKey = `${noSession} key-gone cak-mismatch ckn-mismatch`;
   const noPeer = `${noKey} mka-no-live-peer`;
@@ -79,7 +82,7 @@ describe("a warning", () => {
       unseen,
       `reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged frames-readable
-       tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
+       tunnel-configured-but-absent tunnel-underlay transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        sibling-unhealthy guard-left
        backup-carries backup-preferred
@@ -100,15 +103,19 @@ describe("a warning", () => {
     [`${noPeer} suite-mismatch`, "stale-sak"],
     [`${noSession} stale-sak suite-mismatch`, "frames-not-valid"],
     [lost, "frames-one-way probe-unanswered"],
-    [`${lost} ike-down sa-missing tunnel-one-way tunnel-bgp-down`, "arrival-not-proven"],
-    [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
-    [`${unseen} ike-down sa-missing tunnel-interface`, "tunnel-one-way"],
     [
-      `${unseen} ike-down sa-missing tunnel-configured-but-absent tunnel-bgp-down`,
+      `${lost} tunnel-underlay ike-down sa-missing tunnel-one-way tunnel-bgp-down`,
+      "arrival-not-proven",
+    ],
+    [noWay, "ike-down"],
+    [`${noWay} ike-down tunnel-configured-but-absent`, "sa-missing"],
+    [`${noWay} ike-down sa-missing tunnel-interface`, "tunnel-one-way"],
+    [
+      `${noWay} ike-down sa-missing tunnel-configured-but-absent tunnel-bgp-down`,
       "backup-unproven",
     ],
-    [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
-    [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
+    [`${noWay} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
+    [`${noWay} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     [
       `${unseen} link-down key-gone cak-mismatch ckn-mismatch mka-no-live-peer sak-not-agreed`,
       "bgp-trouble",
