@@ -30,12 +30,20 @@ import type { Raised } from "./warnings.ts";
  */
 export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
   const findings = linkFindings(evidence);
-  const newest = evidence.observations.at(-1);
-  const view: LinkView = { evidence, newest, samples: samplesOf(evidence, newest) };
+  const view = viewOf(evidence);
   const unseen = unseenFinding(view, conclude(findings, undefined).verdict);
   const all = unseen === undefined ? findings : [...findings, unseen];
   const confidentiality = { received: receivedOf(view), sent: sentOf(view) };
   return { ...conclude(all, evidence.causes), ages: agesOf(evidence), ...confidentiality };
+}
+
+/** A port that its router lists no more shows nothing, however young its last readings are. */
+function viewOf(evidence: LinkEvidence): LinkView {
+  const { observations, device, settings } = evidence;
+  const last = observations.at(-1);
+  const isGone = last !== undefined && isDropped(last.session.at, device, settings);
+  const newest = isGone ? undefined : last;
+  return { evidence, newest, samples: samplesOf(evidence, newest) };
 }
 
 function linkFindings(evidence: LinkEvidence): Finding[] {

@@ -2,9 +2,9 @@
 // spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
-import { gapOf, type Sight, seenUnless } from "../model/claims.ts";
+import { gapOf, type Sight, seenUnless, unseenFor } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
-import { drainOf, isKeyed } from "../model/link-snapshot.ts";
+import { drainOf, isKeyed, isStrong } from "../model/link-snapshot.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**
@@ -43,6 +43,9 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
     seenUnless(holds ? undefined : why);
   const cut = observed.gaps?.find(({ kind }) => kind === "outer");
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
+  const isUnread = bgp !== undefined && !isStrong(state.routing);
+  const overBgp = (holds: boolean, why: string): Sight<string> =>
+    isUnread ? unseenFor(`BGP over ${name} cannot be read`) : unless(holds, why);
   return gapOf<"tunnel-carries", string>("tunnel-carries", {
     ike: () => unless(isKeyed(observed), `IKE of ${name} is not established`),
     sas: () => unless(hasBothSas(observed), `${name} lacks an SA`),
@@ -50,8 +53,8 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
       cut === undefined
         ? unless(observed.isSilent !== true, `the gateway of ${name} does not answer`)
         : unless(false, `${name} has no way out of its device: ${cut.text}`),
-    routed: () => unless(isRouted, `BGP over ${name} is not up`),
-    undrained: () => unless(drainOf(state, name) === "off", `${name} is drained`),
+    routed: () => overBgp(isRouted, `BGP over ${name} is not up`),
+    undrained: () => overBgp(drainOf(state, name) === "off", `${name} is drained`),
   });
 }
 

@@ -168,7 +168,10 @@ export const claims = {
         ...before("BGP inside it is up", "routing"),
         onlyWhere: "the config wants BGP inside it",
       },
-      undrained: before("it is not drained", "routing"),
+      undrained: {
+        ...before("it is not drained", "routing"),
+        onlyWhere: "the config wants BGP inside it",
+      },
     },
   },
   "tunnel-protected": {

@@ -119,7 +119,7 @@ describe("a tunnel carries", () => {
     [
       "not: its router reports no routing",
       { ...stateOf({}), routing: unknown("queryFailed", at(0)) },
-      "BGP over hub-1 is not up",
+      "BGP over hub-1 cannot be read",
     ],
     [
       "as it should beside one that is down",
