@@ -47,7 +47,7 @@ describe("the page of a real agent", () => {
   }
 
   beforeAll(async () => {
-    stage = await Stage.open({ seed: "page", start: "clear", speed: 50, fate: undefined });
+    stage = await Stage.open({ seed: "page", start: "clear", speed: 10, fate: undefined });
     const agent = await stage.live();
     log = () => agent.bytes.toString();
     place = { port: await freePort() };

@@ -141,7 +141,7 @@ export async function readRouting(
 const bgpConnections = ["ss", "-tn", "state", "established", "( sport = :179 or dport = :179 )"];
 
 /**
- * Asks the kernel whether this host has no BGP session, whoever would speak; false = it may have
+ * Asks the kernel whether this host has no BGP session, by any daemon; false = it may have
  * one, also where FRR's instance can be in a network namespace of its own (`-N`).
  */
 export async function hasNoSession({ exec, shell }: Frr, signal: AbortSignal): Promise<boolean> {
