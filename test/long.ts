@@ -182,6 +182,11 @@ export const parts: readonly Part[] = [
     named("unit", ["drivers/transport/xml-second-reading"]),
   ),
   long(
+    "claims",
+    "worlds in which each fact of a claim was seen, on every platform",
+    named("conformance", ["claims"]),
+  ),
+  long(
     "damaged",
     "answers of each vendor's router that are damaged on their way over SSH",
     named("conformance", ["damaged"]),

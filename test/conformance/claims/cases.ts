@@ -36,6 +36,7 @@ import {
   strongValue,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
+import { otherKey } from "../../unit/agent/health-evidence.ts";
 import { desired } from "../../unit/kit/snapshot-kit.ts";
 import { lookEveryMs, type Scene, type Scenes } from "./scenes.ts";
 import {
@@ -82,17 +83,18 @@ function followed<T>(
   now: Instant,
   next: (run: T | undefined, snapshot: LinkSnapshot, at: Instant) => T,
 ): T | undefined {
-  const { states, link, peer } = scene;
+  const { states, probes, link, peer } = scene;
   const laterMs = now - nowOf(scene);
   return states.reduce<T | undefined>((run, state, index) => {
     const at = instant(state.at + (index === states.length - 1 ? laterMs : 0));
-    return next(run, { link, peer, state: fresh(state, health, at), probe: undefined }, at);
+    const probe = probes[index];
+    return next(run, { link, peer, probe, state: fresh(state, health, at) }, at);
   }, undefined);
 }
 
 function snapshotOf(scene: Scene, now: Instant): LinkSnapshot {
-  const { link, peer, states } = scene;
-  return { link, peer, state: fresh(states.at(-1), health, now), probe: undefined };
+  const { link, peer, states, probes } = scene;
+  return { link, peer, probe: probes.at(-1), state: fresh(states.at(-1), health, now) };
 }
 
 function linkHealth({ states, link, key }: Scene, now: Instant): LinkHealth {
@@ -124,7 +126,7 @@ function entryOf({ link, key }: Scene): CampaignLink {
   const { name, device, port, settings } = link;
   const made = { created: 0 as CampaignLink["created"], generation: undefined };
   return {
-    ...{ name, device, port, old: undefined, new: { key, settings } },
+    ...{ name, device, port, old: { key: otherKey, settings }, new: { key, settings } },
     ...{ ...made, overlap: "breakBeforeMake", outcome: undefined },
   };
 }
@@ -275,6 +277,11 @@ const readable = port("frames", (value, scene) => {
 });
 const oneLooked: Negation = (scene) => ({ ...scene, peer: { ...scene.peer, pointsAt: undefined } });
 
+const unanswered: Negation = ({ probes, ...scene }) => {
+  const last = probes.at(-1);
+  return last && { ...scene, probes: [...probes.slice(0, -1), { ...last, answered: 0 }] };
+};
+
 const ikeDown: Negation = (scene) => withTunnel(scene, { ike: known("connecting", nowOf(scene)) });
 const noInbound = changed<readonly { readonly direction: "in" | "out" }[]>(
   (scene, state) => tunnelOfScene(scene, state)?.sas,
@@ -391,7 +398,7 @@ export const cases: { readonly [C in RouterClaim]: Case<C> } = {
       undrained: drained,
       secured: session({ controlledPort: "blocked" }),
       routed: bgpDown,
-      answered: () => undefined,
+      answered: unanswered,
     },
   },
   "key-proven": {
@@ -454,7 +461,7 @@ export const cases: { readonly [C in RouterClaim]: Case<C> } = {
 
 type ControlValue = DeviceState["control"] extends Reading<infer V> ? V : never;
 
-function framesOf(scene: Scene): MacsecFrames | undefined {
+export function framesOf(scene: Scene): MacsecFrames | undefined {
   const newest = scene.states.at(-1);
   return newest && strongValue(portOfScene(scene, newest)?.frames);
 }

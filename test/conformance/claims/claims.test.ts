@@ -132,7 +132,7 @@ describe("a claim about a router", () => {
   it("a claim that one fact does not carry is found by what survives", async () => {
     const { protected: scene } = await scenesOf("sim");
     const suite = scene && readingOf(scene, "liveSuite");
-    if (suite === undefined) throw new Error("the simulated router has no link");
+    if (scene === undefined || suite === undefined) throw new Error("there is no link");
     const honest = cases["link-protected"];
     const blind: typeof honest = {
       ...honest,

@@ -2,6 +2,7 @@
 // tunnel that is up, as three looks each.
 
 import type { DesiredLink, DesiredTunnel } from "#agent/model/desired.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { simulatedDialer } from "#agent/simulation/simulate.ts";
 import type { DeviceBench } from "#hal/conformance/bench.ts";
@@ -11,7 +12,7 @@ import { type DeviceState, type KeyRef, known, type MacsecPort } from "#hal/mode
 import type { Dialer } from "#hal/world.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { link as anyLink, tunnel as anyTunnel } from "../../unit/agent/health-evidence.ts";
-import { allPlatforms, placeOf, wayOf } from "../place.ts";
+import { allPlatforms, driverOf, placeOf, wayOf } from "../place.ts";
 import { profile } from "../profiles.ts";
 import { benchOf, buildRig, drive, type Rig } from "../rig.ts";
 import { buildFarSide, driverWay } from "../site.ts";
@@ -19,6 +20,8 @@ import { buildFarSide, driverWay } from "../site.ts";
 /** A few looks at one router, oldest first, and what its link and tunnel should be. */
 export interface Scene {
   readonly states: readonly DeviceState[];
+  /** The probe right before each look; undefined = the platform sends none. */
+  readonly probes: readonly LinkSnapshot["probe"][];
   readonly link: DesiredLink;
   readonly key: KeyRef;
   readonly peer: PeerState;
@@ -48,7 +51,22 @@ export async function scenesOf(name: string): Promise<Scenes> {
   );
 }
 
-function opened(name: string): { readonly rig: Rig; readonly open: () => Promise<DeviceBench> } {
+/** Returns whether the platform can be in that scene. */
+export function isOffered(name: string, kind: keyof Scenes): boolean {
+  const less = allPlatforms.find(([each]) => each === name)?.[1].less;
+  if (kind === "tunnel") return less?.ipsec === undefined && offers(name, "ipsec");
+  return less?.macsec === undefined;
+}
+
+function offers(name: string, what: "ipsec"): boolean {
+  const platform = allPlatforms.find(([each]) => each === name)?.[1];
+  return platform === undefined || driverOf(platform.vendor).offers[what] !== undefined;
+}
+
+export function opened(name: string): {
+  readonly rig: Rig;
+  readonly open: () => Promise<DeviceBench>;
+} {
   const found = allPlatforms.find(([each]) => each === name);
   if (found === undefined) {
     const rig = buildRig(profile("everything"));
@@ -68,7 +86,7 @@ async function lookedAt(rig: Rig, opening: Promise<DeviceBench>): Promise<Scenes
   const [port] = bench.ports;
   const { macsec, drain, ipsec } = bench.device.capabilities;
   const key = macsec === undefined ? bench.newKey(anyShape) : await secure(bench, port);
-  const scene = async (): Promise<Scene> => sceneOf(rig, key, wanted(bench), await statesOf(bench));
+  const scene = async (): Promise<Scene> => sceneOf(rig, key, wanted(bench), await looksAt(bench));
   const link = macsec === undefined ? {} : { protected: await scene() };
   const tunnel = await tunnelScene(bench, ipsec !== undefined, scene);
   const [means] = drain?.means ?? [];
@@ -104,26 +122,40 @@ function withBgp(scene: Scene): Scene {
   return { ...scene, states, tunnel: { ...scene.tunnel, bgp } };
 }
 
-async function statesOf(bench: DeviceBench): Promise<readonly DeviceState[]> {
-  const states: DeviceState[] = [];
-  for (let look = 0; look < looks; look += 1) {
-    await bench.wait(lookEveryMs);
-    states.push(await bench.device.observe(never));
-  }
-  return states;
+/** One look, with a probe before it where the platform sends one. */
+export interface Look {
+  readonly probe: LinkSnapshot["probe"];
+  readonly state: DeviceState;
 }
 
-function sceneOf(
+async function looksAt(bench: DeviceBench): Promise<readonly Look[]> {
+  const seen: Look[] = [];
+  for (let look = 0; look < looks; look += 1) {
+    await bench.wait(lookEveryMs);
+    seen.push(await lookAt(bench));
+  }
+  return seen;
+}
+
+/** @throws LinksealError if the router does not answer */
+export async function lookAt({ device, ports: [port], now }: DeviceBench): Promise<Look> {
+  const begunAt = now();
+  const answer = await device.probe?.(port, 3, never);
+  const probe = answer && { begunAt, at: now(), ...answer };
+  return { probe, state: await device.observe(never) };
+}
+
+export function sceneOf(
   rig: Rig,
   key: KeyRef,
   settings: DesiredLink["settings"],
-  states: readonly DeviceState[],
+  seen: readonly Look[],
 ): Scene {
   const device = rig.router.name;
   const { auth: _auth, backs: _backs, ...spec } = rig.tunnel;
   const { cakSecretId, cknSecretId } = key;
   return {
-    states,
+    ...{ states: seen.map(({ state }) => state), probes: seen.map(({ probe }) => probe) },
     link: { ...anyLink, device, port: rig.links[0].port, settings },
     key,
     peer: {
@@ -136,7 +168,7 @@ function sceneOf(
 }
 
 /** Adds the readings that drivers of routers never have; the kernel tests hold their contents. */
-function asOnLinux(scene: Scene): Scene {
+export function asOnLinux(scene: Scene): Scene {
   const states = scene.states.map((state): DeviceState => {
     const { at, routing } = state;
     const macsec = state.macsec.map(
