@@ -184,7 +184,7 @@ export const parts: readonly Part[] = [
   long(
     "claims",
     "worlds in which each fact of a claim was seen, on every platform",
-    named("conformance", ["claims"]),
+    named("conformance", ["claims/worlds"]),
   ),
   long(
     "damaged",

@@ -3,6 +3,7 @@
 import { linksealProgram } from "#agent/bin/launch.ts";
 import { alertsText } from "./alerts.ts";
 import { journalCatalogue } from "./catalogue.ts";
+import { claimsPage } from "./claims.ts";
 import { cliReference } from "./cli-reference.ts";
 import { explainMarkdown } from "./codes.ts";
 import { configReference, jsonSchema } from "./config-reference.ts";
@@ -14,6 +15,7 @@ import { alertsReference, metricsReference } from "./telemetry-reference.ts";
 export function generatedDocs(): Readonly<Record<string, string>> {
   return {
     "alerts.md": alertsReference(),
+    "claims.md": claimsPage(),
     "cli.md": cliReference(linksealProgram()),
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),

@@ -136,6 +136,8 @@ settings, and \`confidentiality.received\` what the counters prove of received f
 \`encrypted\`, \`readable\`, \`unsettled\` (the next reading decides),
 \`unproven\` (refused frames may explain readable octets),
 \`noFrames\`, or \`notVisible\` on this platform; null = no fresh evidence.
+\`confidentiality.sent\` is what the router's own settings and counters show of sent frames:
+\`encrypted\`, \`readable\` or \`unproven\`.
 
 \`laterSaks\` counts the SAKs that were in use after the first one of a rotated key: \`seen\` of
 \`needed\`. It is null where the rotation proved them, and once the link is protected under the

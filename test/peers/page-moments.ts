@@ -114,7 +114,11 @@ function linkStatus(id: string, { verdicts, groups }: MomentOptions): LinkStatus
     suite: isUp ? "gcm-aes-xpn-256" : null,
     ...{ ckn, keyVersion: "9ece77be210038106b385731dd623baf", keyAgeDays: 12 },
     ...{ keyInUse: isUp ? ckn : null, keyNext: null, laterSaks: null },
-    confidentiality: { offset: 0, received: isUp ? "encrypted" : null },
+    confidentiality: {
+      offset: 0,
+      received: isUp ? "encrypted" : null,
+      sent: isUp ? "encrypted" : "unproven",
+    },
     mka: { livePeers: isUp ? 1 : 0, principalCkn: isUp ? ckn : null, keyServer: "self" },
     frames: { rxOk: "123456789", rxNotValid: "0", rxClear: "0", txProtected: "123400000" },
     azure: null,

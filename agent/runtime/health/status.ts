@@ -107,6 +107,8 @@ export interface LinkStatus {
     readonly offset: MacsecSettings["confidentialityOffset"] | null;
     /** What the counters prove about received frames; null = no fresh evidence. */
     readonly received: Confidentiality | null;
+    /** What its settings, its suite and what was sent show of sent frames; null = never read. */
+    readonly sent: NonNullable<LinkHealth["sent"]> | null;
   };
   /** CKN of the accepted key; null = none is accepted. */
   readonly ckn: string | null;
@@ -320,6 +322,7 @@ export function linkStatus(facts: LinkFacts, { now, wall }: Moment): LinkStatus 
     confidentiality: {
       offset: solid(facts, now, ({ settings }) => settings)?.confidentialityOffset ?? null,
       received: health.received ?? null,
+      sent: health.sent ?? null,
     },
     ckn: accepted?.ckn ?? null,
     keyVersion: accepted?.cakSecretId.split("/").at(-1) ?? null,

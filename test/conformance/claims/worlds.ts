@@ -172,7 +172,7 @@ const truths: Readonly<Record<RouterClaim, (truth: Truth) => boolean>> = {
 };
 
 /** A claim that was made of a world in which it was false. */
-export interface Counter {
+interface Counter {
   readonly claim: RouterClaim;
   readonly turns: readonly string[];
 }

@@ -153,7 +153,7 @@ const status: Status = {
           keyAgeDays: 12,
           keyInUse: "00112233445566778899",
           keyNext: null,
-          confidentiality: { offset: 30, received: "notVisible" },
+          confidentiality: { offset: 30, received: "notVisible", sent: "encrypted" },
           mka: null,
           laterSaks: { seen: 1, needed: 4 },
           frames: null,

@@ -91,7 +91,8 @@ describe("status as JSON", () => {
         `"groups":[{"name":"erd-demo","verdict":"protected","rotation":null,"links":[` +
         `{"name":"primary","device":"edge-a","port":"et-0/0/0","verdict":"protected",` +
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
-        `"suite":"gcm-aes-xpn-256","confidentiality":{"offset":0,"received":"notVisible"},` +
+        `"suite":"gcm-aes-xpn-256","confidentiality":{"offset":0,"received":"notVisible",` +
+        `"sent":"encrypted"},` +
         `"ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
         `"keyInUse":"${hex}","keyNext":null,` +
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},"laterSaks":null,` +
