@@ -85,9 +85,9 @@ export class SecY {
   readonly receiveScs = new Map<string, ReceiveSc>();
   readonly #transmitSas = new Map<number, TransmitSa>();
   #encodingAn = 0;
-  #lastKey: SakToken | undefined;
-  /** The SAK in use when another CA took over. */
-  #leftBehind: SakToken | undefined;
+  #lastSa: TransmitSa | undefined;
+  /** The SA in use when another CA took over. */
+  #leftBehind: TransmitSa | undefined;
 
   constructor(sci: string, l2Mtu: number) {
     this.sci = sci;
@@ -112,10 +112,12 @@ export class SecY {
 
   /** Creates the SAs of both directions; those at the same AN are deleted (802.1AE 10.7). */
   install(sak: SakToken, peerSci: string): void {
-    const before = this.encodingSa()?.key;
-    if (before !== undefined && madeBy(before) !== madeBy(sak)) this.#leftBehind = before;
-    const key = this.#programmed(sak);
-    this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: 1 });
+    const before = this.encodingSa();
+    if (before !== undefined && madeBy(before.key) !== madeBy(sak)) this.#leftBehind = before;
+    const stale = this.#stale(sak);
+    const key = stale?.key ?? sak;
+    // Hardware that kept its key counts on from where it was.
+    this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: stale?.nextPn ?? 1 });
     const sc = this.receiveScs.get(peerSci) ?? newReceiveSc(peerSci);
     this.receiveScs.set(peerSci, sc);
     sc.active = true;
@@ -123,11 +125,11 @@ export class SecY {
     this.version += 1;
   }
 
-  /** Returns the SAK that the hardware takes for this one. */
-  #programmed(sak: SakToken): SakToken {
-    if (this.staleKeys && this.#lastKey !== undefined) return this.#lastKey;
+  /** Returns the SA that the hardware kept instead of this SAK; undefined = it took the SAK. */
+  #stale(sak: SakToken): TransmitSa | undefined {
+    if (this.staleKeys && this.#lastSa !== undefined) return this.#lastSa;
     const left = this.#leftBehind;
-    return this.staleAn && left?.an === sak.an ? left : sak;
+    return this.staleAn && left?.key.an === sak.an ? left : undefined;
   }
 
   /** Transmits with the SA of this AN from now on. */
@@ -135,7 +137,7 @@ export class SecY {
     const begins = this.encodingSa() !== undefined && an < this.#encodingAn;
     if (this.staysAtRollover && begins) return;
     this.#encodingAn = an;
-    this.#lastKey = this.encodingSa()?.key;
+    this.#lastSa = this.encodingSa();
     this.version += 1;
   }
 
