@@ -178,7 +178,7 @@ function changed<T>(
 
 type Values<T> = { [K in keyof T]-?: NonNullable<T[K]> extends Reading<infer V> ? V : never };
 
-const port = <K extends keyof Values<MacsecPort> & string>(
+const port = <K extends keyof Values<MacsecPort>>(
   name: K,
   change: Change<Values<MacsecPort>[K]>,
 ): Negation =>

@@ -23,7 +23,7 @@ interface Removal {
   /** Whether the SAK in use stays. */
   readonly sak: "stays" | "goes";
   /** What another program types after `ip macsec` or `ip link`. */
-  lines(an: number, sci: string): readonly (readonly string[])[];
+  readonly lines: (an: number, sci: string) => readonly (readonly string[])[];
 }
 
 const removals: readonly Removal[] = [
