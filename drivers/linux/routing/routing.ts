@@ -94,8 +94,8 @@ export class RoutingObserver {
 
   /**
    * Returns unknown if FRR does not answer, or in words that are not understood. An FRR that does
-   * not run, without a session in the kernel, is as none: campaigns wait for it. `beside`: what this host protects by other means
-   * than MACsec, past which nothing may be advertised.
+   * not run, without a session in the kernel, is as none: campaigns wait for it. `beside`: what
+   * this host protects by other means than MACsec, past which nothing may be advertised.
    */
   async observe(
     subnets: readonly Subnet[],
