@@ -93,9 +93,9 @@ export class RoutingObserver {
   }
 
   /**
-   * Returns unknown if FRR does not answer, or in words that are not understood; one that does not
-   * run has no session if the kernel has none. `beside`: what this host protects by other means
-   * than MACsec, past which nothing may be advertised.
+   * Returns unknown if FRR does not answer, or in words that are not understood. An FRR that does
+   * not run, without a session in the kernel, is as none: campaigns wait for it. `beside`: what
+   * this host protects by other means than MACsec, past which nothing may be advertised.
    */
   async observe(
     subnets: readonly Subnet[],
@@ -129,7 +129,7 @@ export class RoutingObserver {
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       if (error.code === "transport.unreachable" && (await this.#isMute(signal))) {
-        return known({ sessions: [], routes: [], drains: [] }, at);
+        return unknown("notSupported", at);
       }
       return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
     }
