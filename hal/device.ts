@@ -460,8 +460,16 @@ export interface PeerState {
   readonly sci: "on" | "off";
   /** Whether the link is enabled. */
   readonly admin: "up" | "down";
-  /** Whether the last change has taken effect. */
-  readonly provisioning: "settled" | "updating" | "failed";
+  /**
+   * Whether the last change has taken effect; `unknown` = the far end does not show whether a change
+   * runs.
+   */
+  readonly provisioning: "settled" | "updating" | "failed" | "unknown";
+  /**
+   * Another one after every write of what contains this link, by any client; undefined = the far end
+   * has none. Two readings with one revision have no write between them.
+   */
+  readonly revision: string | undefined;
   /** URL of the running operation; undefined = none, or the far end does not report it. */
   readonly operation: string | undefined;
   /** Further values of the management API; absent where the far end has none. */

@@ -1,6 +1,7 @@
 // A cloud as the agent asks it: the vault, the far ends and the gateways of one config.
 
 import type { ConnectionReport } from "#drivers/azure/connections.ts";
+import type { LastOperations } from "#drivers/azure/expressroute.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyMarker, KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -13,8 +14,8 @@ export interface FarEndPlace {
   readonly resource: string;
   /** The link of the port in Azure. */
   readonly link: DesiredLink["azureLink"];
-  /** The operation on the port that the journal names last; undefined = none. */
-  readonly operation: () => string | undefined;
+  /** The operations on the port that the journal names last. */
+  readonly operations: () => LastOperations;
   /** A put whose end was not seen may still land within this time. */
   readonly putGraceMs: number;
 }

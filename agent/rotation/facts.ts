@@ -176,18 +176,18 @@ function silent({ probe }: LinkSnapshot, moved: Moved | undefined): boolean {
 }
 
 /**
- * Returns the key or settings of the far end; before `untilSettled` a put of ours may still take
- * effect, so nothing there is settled.
+ * Returns the key or settings of the far end; before `graceEnd` a put of a predecessor may still
+ * take effect, so nothing there is settled.
  */
 export function farEndOf(
   peer: PeerState | undefined,
   entry: CampaignLink,
   now: Instant,
-  untilSettled: Instant,
+  graceEnd: Instant,
 ): FarEnd {
   if (peer === undefined) return "unknown";
-  if (peer.provisioning === "updating" || now < untilSettled) return "updating";
-  return peer.provisioning === "failed" ? "failed" : setTo(peer, entry);
+  if (now < graceEnd) return "updating";
+  return peer.provisioning === "settled" ? setTo(peer, entry) : peer.provisioning;
 }
 
 /** Returns the key or settings that the far end is set to, whatever became of its last change. */

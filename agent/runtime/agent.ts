@@ -10,7 +10,7 @@ import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import { type Client, clientText } from "../model/client.ts";
-import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
+import type { Desired, DesiredLink, DesiredTunnel } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
 import { severityOf } from "../model/severity.ts";
@@ -23,7 +23,7 @@ import { type JournalRecord, type Memory, named, openCampaign } from "../store/j
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
 import { PermitCache } from "./campaigns/permit-cache.ts";
-import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
+import { farEndPort, gatewayKey, gatewayQuery } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { SiteSnapshot } from "./health/site-snapshot.ts";
@@ -33,6 +33,7 @@ import { dropOldTexts } from "./old-texts.ts";
 import { OperatorCommands } from "./operator-commands.ts";
 import { answeredAlready, configPart, planSite, touchedGroups } from "./planner.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
+import { FarEndWrites } from "./polling/far-end-writes.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { LoginLimiter } from "./polling/login-limiter.ts";
 import { LoopLag } from "./polling/loop-lag.ts";
@@ -57,7 +58,7 @@ export class Agent {
   pageLogin: PageLogin | undefined;
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
-  readonly #graces = new Map<string, Instant>();
+  readonly #farEndWrites: FarEndWrites;
   readonly #mutex = new KeyedMutex();
   readonly #logins: LoginLimiter;
   readonly #readBudget: ReadBudget;
@@ -84,6 +85,7 @@ export class Agent {
     this.#startedAt = parts.world.clock.now();
     this.#queued = new Queued(parts.world.disk);
     const { clock } = parts.world;
+    this.#farEndWrites = new FarEndWrites(clock);
     this.#readBudget = new ReadBudget(clock);
     const loginsMax = (): number => this.intent?.desired.limits.loginsAtOnce ?? firstLogins;
     this.#logins = new LoginLimiter(clock, loginsMax);
@@ -292,7 +294,7 @@ export class Agent {
         report: (code, about, text, severity) =>
           this.events.add(world.clock.wall(), code, about, text, { severity }),
         startedAt: this.#startedAt,
-        graces: this.#graces,
+        farEndWrites: this.#farEndWrites,
         evaluateHealth: () => this.#afterTurn(),
         alarm: (link) => this.#healthEvaluator.alarm(link),
         onDecision: this.#parts.onDecision,
@@ -314,13 +316,10 @@ export class Agent {
     return desired?.tunnels.find((tunnel) => tunnel.name === name);
   };
 
-  #peerPort({ azure, groups, rotation }: Desired, link: DesiredLink): PeerPort {
-    const operation = (): string | undefined => named(this.memory.operations, linkId(link));
-    const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-    const { putGraceMs } = rotation;
-    const place = { resource, link: link.azureLink, operation, putGraceMs };
-    const peer = this.#parts.clouds(azure).farEnd(place);
-    return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
+  #peerPort(desired: Desired, link: DesiredLink): PeerPort {
+    const { azure } = desired;
+    const [cloud, writes] = [this.#parts.clouds(azure), this.#farEndWrites];
+    return farEndPort({ desired, cloud, memory: () => this.memory, writes }, link);
   }
 
   /** Appends to the journal, then updates the memory; one record at a time. */
@@ -483,7 +482,8 @@ export class Agent {
     const { world, drivers } = this.#parts;
     const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
     const logins = this.#logins;
-    return new DeviceCache({ world, drivers, desired, peerPort, logins }, undefined);
+    const farEndWrites = this.#farEndWrites;
+    return new DeviceCache({ world, drivers, desired, peerPort, farEndWrites, logins }, undefined);
   }
 
   #busyGroups(): readonly string[] {

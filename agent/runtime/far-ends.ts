@@ -3,8 +3,47 @@
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Cloud } from "../model/cloud.ts";
-import type { DesiredTunnel } from "../model/desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
+import { type Memory, named } from "../store/journal/memory.ts";
+import type { FarEndWrites } from "./polling/far-end-writes.ts";
 import type { GatewayQuery } from "./polling/gateway-report.ts";
+
+interface FarEndParts {
+  readonly desired: Desired;
+  readonly cloud: Pick<Cloud, "farEnd">;
+  readonly memory: () => Pick<Memory, "operations">;
+  readonly writes: FarEndWrites;
+}
+
+/** Returns the far end of a link, as this config may use it. */
+export function farEndPort(
+  { desired, cloud, memory, writes }: FarEndParts,
+  link: DesiredLink,
+): PeerPort {
+  const { azure, groups, rotation } = desired;
+  const resource = farEndResource(desired, link);
+  const beside = groups
+    .filter(({ expressRoutePort }) => expressRoutePort.toLowerCase() === resource.toLowerCase())
+    .flatMap((group) => group.links.filter((each) => each !== link));
+  const last = (of: DesiredLink) => named(memory().operations, linkId(of));
+  const operations = () => ({
+    own: last(link),
+    others: beside.flatMap((each) => last(each) ?? []),
+  });
+  const { putGraceMs } = rotation;
+  const peer = cloud.farEnd({ resource, link: link.azureLink, operations, putGraceMs });
+  return azure.farEnd === "agent"
+    ? writes.watched(peer, resource, putGraceMs)
+    : onlyRead(peer, linkId(link));
+}
+
+/** Returns the resource whose document describes a link's far end. */
+export function farEndResource(
+  { groups }: Pick<Desired, "groups">,
+  { group }: Pick<DesiredLink, "group">,
+): string {
+  return groups.find(({ name }) => name === group)?.expressRoutePort ?? "";
+}
 
 /**
  * Refuses every write (`farEnd: manual`): even if the agent has a fault, an operator makes the

@@ -26,8 +26,6 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rig
   readonly note: (campaign: Campaign) => void;
   readonly report: ReportEvent;
   readonly startedAt: Instant;
-  /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
-  readonly graces: Map<string, Instant>;
   /** Runs after every observation and every step, to evaluate health. */
   readonly evaluateHealth: () => void;
   /** Why health advises against relying on a link; undefined = no reason. */

@@ -16,7 +16,7 @@ import type { Intent } from "../store/intent/intent.ts";
 import { named, openCampaign } from "../store/journal/memory.ts";
 import { Beginnings } from "./beginnings.ts";
 import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.ts";
-import { settledFrom } from "./campaigns/fact-collector.ts";
+import { graceEnd } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
@@ -174,7 +174,7 @@ export class Supervisor {
 
   /** The settings of the far end of a campaign's link, whether or not its last change succeeded. */
   farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
-    const { world, startedAt, graces } = this.#parts;
+    const { world, startedAt } = this.#parts;
     const { desired } = this.intent;
     const snapshot = this.deviceCache.snapshot(link);
     const peer = this.deviceCache.peerFailure(link) === undefined ? snapshot.peer : undefined;
@@ -183,8 +183,7 @@ export class Supervisor {
     if (peer === undefined && desired.azure.farEnd === "manual" && isAccepted) {
       return unseenFar(campaign, snapshot, entry);
     }
-    const settledAt = settledFrom({ startedAt, graces, desired }, link);
-    const far = farEndOf(peer, entry, world.clock.now(), settledAt);
+    const far = farEndOf(peer, entry, world.clock.now(), graceEnd({ startedAt, desired }));
     return far === "failed" && peer !== undefined ? setTo(peer, entry) : far;
   }
 

@@ -45,18 +45,29 @@ export function stateOf(document: unknown, name: AzureLink): PeerState {
     sci: config("sciState") === "Enabled" ? "on" : "off",
     admin: textAt(link, "properties", "adminState") === "Enabled" ? "up" : "down",
     provisioning: provisioningOf(states),
+    revision: revisionOf(document),
     operation: undefined,
     details: { ...detailsOf(document, config("cipher"), states), ...lagOf(document, link) },
   };
 }
 
+/** Azure changes the etag with every update of the resource; without one the document stands. */
+export function revisionOf(document: unknown): string {
+  return textAt(document, "etag") ?? writeFaithful(document);
+}
+
+/** Returns true if the document names the end of the last change of its port. */
+export function isAtRest({ provisioning }: PeerState): boolean {
+  return provisioning === "settled" || provisioning === "failed";
+}
+
 /**
  * Returns what both links show while nothing of the port is being changed; undefined = something
- * is.
+ * is, or may be.
  */
 export function pictureOf(document: unknown): string | undefined {
   const states = (["link1", "link2"] as const).map((name) => stateOf(document, name));
-  if (states.some(({ provisioning }) => provisioning === "updating")) return undefined;
+  if (!states.every(isAtRest)) return undefined;
   return JSON.stringify(
     states.map(({ pointsAt, suite, sci, admin, provisioning }) => [
       ...[pointsAt?.cakSecretId, pointsAt?.cknSecretId],
@@ -195,11 +206,15 @@ function suiteOf(cipher: unknown): CipherSuite | undefined {
   return suites.find((suite) => cipherNames[suite] === cipher);
 }
 
-/** Returns the worse of the port's and the link's state; an unknown word counts as not settled. */
+/**
+ * Returns the worse of the port's and the link's state; a word that is none of Azure's three ends
+ * is a change that runs.
+ */
 function provisioningOf({ port, link }: PeerDetails["provisioning"]): PeerState["provisioning"] {
   const states = [port, link];
   if (states.some((state) => state === "Failed" || state === "Canceled")) return "failed";
-  // A link may have no state; a port always has one.
+  // A link may have no state; a port always has one, and without it nothing shows an end.
+  if (port === undefined && (link === undefined || link === "Succeeded")) return "unknown";
   const settled = port === "Succeeded" && (link === undefined || link === "Succeeded");
   return settled ? "settled" : "updating";
 }

@@ -6,14 +6,16 @@ import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
 import { type Accepted, Arm, type ArmParts } from "../transport/arm.ts";
-import { textAt, writeFaithful } from "../transport/arm-json.ts";
+import { writeFaithful } from "../transport/arm-json.ts";
 import { portVersionOf } from "./api-versions.ts";
 import { type ConnectionReport, connectionVersionOf } from "./connections.ts";
 import { connectionReport } from "./expressroute-connection.ts";
 import {
   type AzureLink,
+  isAtRest,
   OddDocument,
   pictureOf,
+  revisionOf,
   stateOf,
   withLink,
 } from "./expressroute-document.ts";
@@ -22,14 +24,22 @@ import { type DocumentRead, Operations } from "./expressroute-operations.ts";
 import { telemetryOf } from "./expressroute-telemetry.ts";
 import { Updates } from "./expressroute-updates.ts";
 
+/** The operations on a port or LAG that the journal names last. */
+export interface LastOperations {
+  /** The one that changed this link; undefined = none. */
+  readonly own: string | undefined;
+  /** Those that changed the other link of the same document. */
+  readonly others: readonly string[];
+}
+
 /** One link of an ExpressRoute port or LAG. */
 export interface ExpressRouteLink {
   /** Resource id of the port or LAG. */
   readonly resource: string;
   /** Which of the two links it is. */
   readonly link: AzureLink;
-  /** Returns the operation that the journal names last; undefined = none. */
-  readonly operation: () => string | undefined;
+  /** Returns the operations that the journal names last: each of them wrote both links. */
+  readonly operations: () => LastOperations;
   /**
    * Least time, in milliseconds, for which a write whose operation Azure does not show counts as
    * running.
@@ -40,6 +50,14 @@ export interface ExpressRouteLink {
 interface Observation {
   readonly document: unknown;
   readonly state: PeerState;
+}
+
+/** A document, and one operation on it. */
+interface OperationRead extends Observation, DocumentRead {
+  readonly graceMs: number;
+  readonly operation: string;
+  /** False if it changed the other link. */
+  readonly isOwn: boolean;
 }
 
 /** The far ends behind one management API; writes to one document wait for each other. */
@@ -118,9 +136,9 @@ export class ExpressRoute {
     const { resource, link } = at;
     const number = this.#updates.reading();
     const { document, state } = await this.#read(at, signal);
-    const isAtRest = state.provisioning !== "updating";
-    const operation = at.operation();
-    this.#updates.read({ resource, document, number, link, operation, isAtRest });
+    const operation = at.operations().own;
+    const read = { resource, document, number, link, operation };
+    this.#updates.read({ ...read, isAtRest: isAtRest(state) });
     const lostUpdate = this.#updates.of(resource, link);
     const { details } = state;
     if (lostUpdate === undefined || details === undefined) return { document, state };
@@ -132,28 +150,28 @@ export class ExpressRoute {
     const version = { "api-version": portVersionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
     const now = this.#clock.now();
-    const observation = { document, state: understood(resource, () => stateOf(document, link)) };
-    const operation = at.operation();
-    if (operation === undefined) return observation;
+    let state = understood(resource, () => stateOf(document, link));
+    const { own, others } = at.operations();
+    for (const operation of new Set([own, ...others])) {
+      if (operation === undefined || this.#isElsewhere(operation, resource)) continue;
+      const picture = understood(resource, () => pictureOf(document));
+      const read = { document, state, picture, at: now, graceMs: at.putGraceMs };
+      state = await this.#withOperation({ ...read, operation, isOwn: operation === own }, signal);
+    }
+    return { document, state };
+  }
+
+  #isElsewhere(operation: string, resource: string): boolean {
     const whose = this.#begun.get(operation);
-    if (whose !== undefined && whose !== resource.toLowerCase()) return observation;
-    const picture = understood(resource, () => pictureOf(document));
-    const read = { ...observation, picture, at: now, graceMs: at.putGraceMs };
-    return { document, state: await this.#withOperation(read, operation, signal) };
+    return whose !== undefined && whose !== resource.toLowerCase();
   }
 
   /**
    * Combines document and operation, because a document may read "Succeeded" before its operation
-   * has even begun.
+   * has even begun. An operation on the other link carried this one as it was then.
    */
   async #withOperation(
-    {
-      document,
-      state,
-      graceMs,
-      ...read
-    }: Observation & DocumentRead & { readonly graceMs: number },
-    operation: string,
+    { document, state, graceMs, operation, isOwn, ...read }: OperationRead,
     signal: AbortSignal,
   ): Promise<PeerState> {
     const how = await this.#operations.state(operation, signal);
@@ -168,7 +186,8 @@ export class ExpressRoute {
         return { ...observed, provisioning: "updating", operation };
       }
       case "failed": {
-        const now = fingerprint(document);
+        if (!isOwn) return state;
+        const now = revisionOf(document);
         const then = this.#failed.get(operation) ?? now;
         this.#failed.set(operation, then);
         const { details } = state;
@@ -204,8 +223,10 @@ export class ExpressRoute {
     signal.throwIfAborted();
     const { document, state } = await this.#observe(at, signal);
     if (isAsWanted(state, want)) return;
-    if (state.provisioning === "updating") {
-      throw refused(resource, "the port is being changed: nothing was written");
+    if (!isAtRest(state)) {
+      const runs = state.provisioning === "updating";
+      const what = runs ? "is being changed" : "does not show whether it is being changed";
+      throw refused(resource, `the port ${what}: nothing was written`);
     }
     if (want.over?.some((ids) => isSame(ids, state.pointsAt)) === false) {
       throw refused(resource, "its key was changed meanwhile: nothing was written");
@@ -240,10 +261,6 @@ function unfollowed(state: PeerState, refusal: LinksealError | undefined): PeerS
   if (refusal === undefined || details === undefined) return state;
   const { message: text, next } = refusal;
   return { ...state, details: { ...details, unfollowed: { text, next } } };
-}
-
-function fingerprint(document: unknown): string {
-  return textAt(document, "etag") ?? writeFaithful(document);
 }
 
 function isSame(a: PeerState["pointsAt"], b: PeerState["pointsAt"]): boolean {

@@ -86,7 +86,8 @@ const peer = object<PeerState>({
   suite: optional(suite),
   sci: oneOf(["on", "off"]),
   admin: oneOf(["up", "down"]),
-  provisioning: oneOf(["settled", "updating", "failed"]),
+  provisioning: oneOf(["settled", "updating", "failed", "unknown"]),
+  revision: optional(name),
   operation: optional(name),
   details: absent(details),
 });

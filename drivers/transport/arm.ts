@@ -59,8 +59,8 @@ export interface Accepted {
 
 /**
  * State of an operation. `lost` = Azure does not show it: it does not know the operation yet or any
- * more (`refusal` is absent), or it refuses this identity. Then only the resource shows how it
- * ended.
+ * more, or names no status (`refusal` is absent), or it refuses this identity. Then only the
+ * resource shows how it ended.
  */
 export type OperationState =
   | { readonly kind: "running"; readonly waitMs: number }
@@ -87,6 +87,7 @@ const documentBytesMax = 1_000_000;
  */
 const exchangeMsMax = { GET: 8_000, PUT: 30_000 } as const;
 const permissions = /\/providers\/Microsoft\.Authorization\/permissions(?=$|\?)/i;
+const operationResult = /\/operationResults\//i;
 const isPath = /^\/[\x21-\x7e]+$/;
 /** Signed URLs that contain a certificate have some 4,000 characters. */
 const operationLengthMax = 12_000;
@@ -163,9 +164,13 @@ export class Arm {
     if (status === 204) return { kind: "succeeded" };
     const document = documentOf(reply, ask.where);
     reply.body.fill(0);
-    switch (textAt(document, "status") ?? textAt(document, "properties", "status")) {
-      // The URL in a `Location` replies with the resource itself once the operation has ended.
+    const reported = textAt(document, "status") ?? textAt(document, "properties", "status");
+    // The URL of a `Location` replies with what was written once the operation has ended. Every
+    // other answer has a status, and one without it shows no end.
+    const state = reported ?? textAt(document, "properties", "provisioningState");
+    switch (state ?? (operationResult.test(path) ? "Succeeded" : undefined)) {
       case undefined:
+        return { kind: "lost" };
       case "Succeeded":
         return { kind: "succeeded" };
       case "Failed":

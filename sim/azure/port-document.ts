@@ -3,6 +3,7 @@
 // every level.
 
 import { createHash } from "node:crypto";
+import type { PeerState } from "#hal/device.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import type { AzureLink, LinkDocument, Msee } from "../site/msee.ts";
 import { exactNumber, isObject, type JsonObject, textOf } from "./http.ts";
@@ -156,7 +157,7 @@ export function portDocument({ raw, msee }: PortRecord): JsonObject {
       links: linksOf(raw).map((link) => linkDocument(link, msee)),
     },
   };
-  const etag = etagOf(body);
+  const etag = etagOf({ ...body, revision: msee.resource("link1").revision });
   const links = linksOf(body).map((link) => ({ ...link, etag }));
   return { ...body, etag, properties: { ...body.properties, links } };
 }
@@ -318,7 +319,7 @@ function isKeyField(name: string): boolean {
   return /^(cknSecretIdentifier|cakSecretIdentifier|cipher|sciState)$/.test(name);
 }
 
-function stateOf(states: readonly ("settled" | "updating" | "failed")[]): string {
+function stateOf(states: readonly PeerState["provisioning"][]): string {
   if (states.includes("updating")) return "Updating";
   return states.includes("failed") ? "Failed" : "Succeeded";
 }

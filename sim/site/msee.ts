@@ -46,7 +46,7 @@ export interface MseeOptions {
 }
 
 /** The part of a port's resource that is about one link. */
-export type LinkDocument = Omit<PeerState, "provisioning" | "operation" | "details">;
+export type LinkDocument = Omit<PeerState, "provisioning" | "revision" | "operation" | "details">;
 
 /** The part of a port's resource that is about the whole port. */
 export type PortFacts = Pick<PeerDetails, "identity" | "bandwidthGbps" | "lag">;
@@ -74,7 +74,7 @@ interface Programmed {
 interface LinkModel {
   readonly endpoint: FarEndpoint;
   document: LinkDocument;
-  provisioning: PeerState["provisioning"];
+  provisioning: Exclude<PeerState["provisioning"], "unknown">;
   operation: string | undefined;
   /** The code of the last operation if that failed. */
   failure: string | undefined;
@@ -98,7 +98,7 @@ interface Change {
 }
 
 /** The states as the management API spells them. */
-const words: Readonly<Record<PeerState["provisioning"], string>> = {
+const words: Readonly<Record<LinkModel["provisioning"], string>> = {
   settled: "Succeeded",
   updating: "Updating",
   failed: "Failed",
@@ -132,6 +132,8 @@ export class Msee {
   readonly #delayMs: MseeOptions["delayMs"];
   readonly #links: Readonly<Record<AzureLink, LinkModel>>;
   readonly #faults = new Set<MseeFault>();
+  /** How often the one document of both links was written, or its state changed. */
+  #writes = 0;
   #port: PortFacts = { identity: "present", bandwidthGbps: 100 };
   readonly #operations = new Map<string, OperationState>();
   readonly #listeners: ((effect: EffectEvent) => void)[] = [];
@@ -168,13 +170,15 @@ export class Msee {
       failure,
       circuits: [],
     };
-    return { ...document, provisioning, operation, details };
+    const revision = String(this.#writes);
+    return { ...document, provisioning, revision, operation, details };
   }
 
   /**
    * Changes facts of the whole port, such as its bandwidth or identity; the links stay as they are.
    */
   setPort(facts: Partial<PortFacts>): void {
+    this.#writes += 1;
     this.#port = { ...this.#port, ...facts };
   }
 
@@ -299,6 +303,7 @@ export class Msee {
     const model = this.#links[link];
     this.#operations.set(operation, { kind: "running" });
     model.operations += 1;
+    this.#writes += 1;
     model.owedBy = undefined;
     model.document = document;
     model.provisioning = "updating";
@@ -319,6 +324,7 @@ export class Msee {
 
   #finish(model: LinkModel, how: OperationEnd): void {
     const { operation } = model;
+    this.#writes += 1;
     model.failure = how.kind === "failed" ? "OperationFailed" : undefined;
     model.provisioning = how.kind === "succeeded" ? "settled" : "failed";
     model.operation = undefined;

@@ -50,6 +50,7 @@ const off: PeerState = {
   sci: "off",
   admin: "up",
   provisioning: "settled",
+  revision: "1",
   operation: undefined,
 };
 

@@ -11,7 +11,7 @@ import type {
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DrainMeans } from "#hal/model.ts";
-import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import {
   type ActionKind,
   type Campaign,
@@ -45,11 +45,6 @@ export interface EffectParts {
   readonly deviceCache: DeviceCache;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
-  /**
-   * The time, by `group/link`, until which a put whose end was not observed may still arrive; it
-   * outlives the rotation runner.
-   */
-  readonly graces: Map<string, Instant>;
 }
 
 /** One effect on the link under way, as the record stands after its step was journaled. */
@@ -452,13 +447,10 @@ export class Effects {
   }
 
   async #put({ action, link, campaign, recheck }: Task, signal: AbortSignal): Promise<void> {
-    const { deviceCache, write, world, desired } = this.#parts;
+    const { deviceCache, write } = this.#parts;
     const entry = entryOf(campaign);
     const { key, settings } = (action === "putOld" ? entry.old : undefined) ?? entry.new;
     const place = `${linkId(link)} far end`;
-    const { putGraceMs } = desired.rotation;
-    // Until its end is seen it may land; the deadline of the call is shorter than the grace.
-    this.#parts.graces.set(linkId(link), instantAfter(world.clock.now(), putGraceMs));
     await write({ kind: "effect", place, what: action, token: key.cakSecretId });
     recheck();
     const sci = settings.includeSci ? "on" : "off";
@@ -472,7 +464,6 @@ export class Effects {
     await this.#bounded(place, "unknown", signal, (bounded) =>
       deviceCache.peerPort(link).put(want, accepted, bounded),
     );
-    this.#parts.graces.delete(linkId(link));
   }
 
   async #bounded<T>(

@@ -311,7 +311,7 @@ export class FactCollector {
     const far =
       unseen && this.#accepts(campaign, "farEndUnseen")
         ? unseenFar(campaign, snapshot, entry)
-        : farEndOf(snapshot.peer, entry, now, settledFrom(this.#parts, snapshot.link));
+        : farEndOf(snapshot.peer, entry, now, graceEnd(this.#parts));
     // Where the far end has nothing to do ("either"), silence is not its answer.
     this.#movedAt = far === "new" ? (this.#movedAt ?? now) : undefined;
     const isBack = campaign.state === "reverting" && far === "old";
@@ -460,13 +460,9 @@ export class FactCollector {
     return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
   }
 
-  #graceEnd(): Instant {
-    return instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
-  }
-
   /** While a predecessor's put may still land no far end is settled, and no state can get on. */
   #deadlineFrom(): Instant {
-    const grace = this.#graceEnd();
+    const grace = graceEnd(this.#parts);
     const since = Math.max(this.#saksSince ?? this.#enteredAt, this.#expiringAt ?? grace);
     return Math.max(grace, since) as Instant;
   }
@@ -489,17 +485,12 @@ function framesOf({ state, link }: LinkSnapshot): MacsecFrames | undefined {
   return port === undefined ? undefined : strongValue(port.frames);
 }
 
-/**
- * Returns the time before which nothing at the far end is settled: a put of ours or of a
- * predecessor may still take effect.
- */
-export function settledFrom(
-  { startedAt, graces, desired }: Pick<FactCollectorParts, "startedAt" | "graces" | "desired">,
-  link: DesiredLink,
-): Instant {
-  const start = instantAfter(startedAt, desired.rotation.putGraceMs);
-  const put = graces.get(linkId(link));
-  return put !== undefined && put > start ? put : start;
+/** Returns the time before which no far end is settled: a put of a predecessor may still land. */
+export function graceEnd({
+  startedAt,
+  desired,
+}: Pick<FactCollectorParts, "startedAt" | "desired">): Instant {
+  return instantAfter(startedAt, desired.rotation.putGraceMs);
 }
 
 /** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */

@@ -23,14 +23,21 @@ export interface LinkSlot {
   /** The newest state of its device that lacks nothing of the link. */
   whole: DeviceState | undefined;
   readonly peerPort: PeerPort;
-  peer: { readonly state: PeerState; readonly at: Instant } | undefined;
+  /** The document that describes its far end. */
+  readonly resource: string;
+  peer: PeerReading | undefined;
   peerFailure: Failure | undefined;
   peerTriedAt: Instant | undefined;
-  /** When the observation began that gave `peer`. */
-  peerObservedFrom: Instant | undefined;
   telemetry: TimedTelemetry | undefined;
   telemetryTriedAt: Instant | undefined;
   probe: LinkSnapshot["probe"];
+}
+
+/** A far end as it was read, and when that read began and ended. */
+export interface PeerReading {
+  readonly state: PeerState;
+  readonly begunAt: Instant;
+  readonly at: Instant;
 }
 
 /** The readings of the far end's own meters, and when they were read. */
@@ -42,14 +49,13 @@ export interface TimedTelemetry {
 }
 
 /** Returns the slot of a link of which nothing was read yet. */
-export function slotOf(link: DesiredLink, peerPort: PeerPort): LinkSlot {
+export function slotOf(link: DesiredLink, peerPort: PeerPort, resource: string): LinkSlot {
   return {
-    ...{ link, peerPort, history: [] },
+    ...{ link, peerPort, resource, history: [] },
     whole: undefined,
     peer: undefined,
     peerFailure: undefined,
     peerTriedAt: undefined,
-    peerObservedFrom: undefined,
     telemetry: undefined,
     telemetryTriedAt: undefined,
     probe: undefined,

@@ -34,12 +34,21 @@ import {
 } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
 import { AskedSaks } from "./asked-saks.ts";
-import { type DeviceSlot, type LinkSlot, slotOf, type TimedTelemetry } from "./cache-slots.ts";
+import {
+  type DeviceSlot,
+  type LinkSlot,
+  type PeerReading,
+  slotOf,
+  type TimedTelemetry,
+} from "./cache-slots.ts";
+import type { FarEndWrites } from "./far-end-writes.ts";
 import { type GatewayQuery, type GatewayReport, gatewayReport } from "./gateway-report.ts";
 import type { LoginLimiter } from "./login-limiter.ts";
 import { linkWay, type Path, RoundTripLog, tunnelProbeMsMax, tunnelWay } from "./round-trips.ts";
 
 const observeMsMax = 10_000;
+/** Three reads of a far end at rest. */
+const farEndStaleMs = 180_000;
 /** How long a resolved host name is cached, in milliseconds. */
 const nameMs = 60_000;
 /** The most observations kept per link: an evidence window of 90 s at the default poll interval. */
@@ -53,6 +62,8 @@ export interface DeviceCacheParts {
   readonly drivers: Readonly<Record<string, Driver>>;
   /** Returns the reader and writer of a link's far end. */
   readonly peerPort: (link: DesiredLink) => PeerPort;
+  /** Our own writes of far ends; absent = there are none. */
+  readonly farEndWrites?: Pick<FarEndWrites, "precede">;
   /** Returns the reader of a tunnel's gateway; undefined = it cannot be queried. */
   readonly gateway?: (tunnel: DesiredTunnel) => GatewayQuery | undefined;
   /** Returns the rights that a change of a far end needs; undefined = it needs none, or unasked. */
@@ -104,7 +115,7 @@ export class DeviceCache implements Observations {
     }
     for (const group of parts.desired.groups) {
       for (const link of group.links) {
-        const slot = slotOf(link, parts.peerPort(link));
+        const slot = slotOf(link, parts.peerPort(link), group.expressRoutePort);
         this.#links.set(linkId(link), slot);
         this.#linksOn.set(link.device, [...(this.#linksOn.get(link.device) ?? []), slot]);
       }
@@ -262,11 +273,10 @@ export class DeviceCache implements Observations {
         (bounded) => slot.peerPort.observe(bounded),
       );
       slot.peerFailure = undefined;
+      const peer = { state, begunAt: begun, at: clock.now() };
       // Two loops read one far end, and their answers may cross.
-      if (slot.peerObservedFrom !== undefined && begun < slot.peerObservedFrom) return state;
-      slot.peerObservedFrom = begun;
-      slot.peer = { state, at: clock.now() };
-      return state;
+      if (slot.peer === undefined || begun >= slot.peer.begunAt) slot.peer = peer;
+      return this.#claimed(slot, peer).state;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       slot.peerFailure = failureOf(error, slot.peerFailure, clock.now());
@@ -369,7 +379,7 @@ export class DeviceCache implements Observations {
     return {
       link,
       state: fresh(this.#slot(link.device).state, health, now),
-      peer: slot.peer?.state,
+      peer: this.peer(link)?.state,
       probe: slot.probe,
       ...(rights === undefined ? {} : { rights }),
     };
@@ -406,9 +416,22 @@ export class DeviceCache implements Observations {
     return this.#tunnels.get(name) ?? [];
   }
 
-  /** The newest state of a link's far end, with its time; undefined = never read. */
-  peer(link: DesiredLink): { readonly state: PeerState; readonly at: Instant } | undefined {
-    return this.#linkSlot(link).peer;
+  /**
+   * The newest state of a link's far end, with its time; undefined = never read, or so long ago that
+   * it shows nothing of the far end of now.
+   */
+  peer(link: DesiredLink): PeerReading | undefined {
+    const slot = this.#linkSlot(link);
+    const { peer } = slot;
+    const isFresh = peer !== undefined && this.#parts.world.clock.now() - peer.at <= farEndStaleMs;
+    return isFresh ? this.#claimed(slot, peer) : undefined;
+  }
+
+  /** A write of ours to either link of the document ends what an earlier reading showed. */
+  #claimed({ resource }: LinkSlot, peer: PeerReading): PeerReading {
+    const { farEndWrites } = this.#parts;
+    if (farEndWrites === undefined || farEndWrites.precede(resource, peer.begunAt)) return peer;
+    return { ...peer, state: { ...peer.state, provisioning: "updating" } };
   }
 
   /** Why the last read of a far end failed; undefined = it succeeded. */

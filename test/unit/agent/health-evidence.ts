@@ -251,6 +251,7 @@ const farEnd: PeerState = {
   sci: "on",
   admin: "up",
   provisioning: "settled",
+  revision: "1",
   operation: undefined,
 };
 export const peer = (change: Partial<PeerState>): Partial<LinkEvidence> => ({

@@ -132,6 +132,9 @@ export function httpDialer(http: Dialer["http"]): Dialer {
   };
 }
 
+/** No operation is in the journal. */
+export const noOperations = () => ({ own: undefined, others: [] });
+
 /** Returns one link of a fixed document, and the bodies that were written to it. */
 export function documented(
   document: string,
@@ -147,7 +150,7 @@ export function documented(
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";
   return {
-    peer: far.peer({ resource, link, operation: () => undefined, putGraceMs }),
+    peer: far.peer({ resource, link, operations: noOperations, putGraceMs }),
     written,
     paths,
   };
@@ -181,13 +184,17 @@ export function armBench(setting: ArmSetting = {}): ArmBench {
   };
   const resource = groups[0]?.expressRoutePort ?? "";
   const journal: ArmBench["journal"] = new Map();
+  const operations = (link: "link1" | "link2") => ({
+    own: journal.get(link),
+    others: [...journal].flatMap(([name, operation]) => (name === link ? [] : [operation])),
+  });
   const far = farEnds(site.clock, cloud, dial);
   const bench: ArmBench = {
     ...{ site, cloud, far, resource, sent, journal },
     alter: (reply) => reply,
     restarted: () => farEnds(site.clock, cloud, dial),
     peer: (link, other = far) =>
-      other.peer({ resource, link, operation: () => journal.get(link), putGraceMs }),
+      other.peer({ resource, link, operations: () => operations(link), putGraceMs }),
     newWant: (link) => {
       const names = site.links.find(({ azureLink }) => azureLink === link)?.key;
       if (names === undefined) throw new RangeError(`no ${link}`);

@@ -234,7 +234,7 @@ export class RotationRunnerBench {
   #partsOf(world: World): FactCollectorParts {
     const { desired: wanted, group, deviceCache, clock } = this;
     return {
-      ...{ world, desired: wanted, group, deviceCache, graces: new Map() },
+      ...{ world, desired: wanted, group, deviceCache },
       keys: () => async () => Secret.take("cak", new Uint8Array(32)),
       write: (record) => this.#write(record),
       memory: () => this.memory,

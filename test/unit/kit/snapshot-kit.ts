@@ -146,6 +146,7 @@ export const peerOff: PeerState = {
   sci: "off",
   admin: "up",
   provisioning: "settled",
+  revision: "1",
   operation: undefined,
 };
 

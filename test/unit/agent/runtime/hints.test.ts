@@ -47,7 +47,6 @@ class HintBench {
       write: async () => {},
       note: () => {},
       startedAt: this.clock.now(),
-      graces: new Map(),
       evaluateHealth: () => {},
       alarm: () => undefined,
       cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },

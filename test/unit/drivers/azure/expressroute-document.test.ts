@@ -224,7 +224,7 @@ describe("the state in a document", () => {
     ["Canceled", "Succeeded", "failed"],
     ["Deleting", "Succeeded", "updating"],
     ["Inventing", "Succeeded", "updating"],
-    [undefined, "Succeeded", "updating"],
+    [undefined, "Succeeded", "unknown"],
   ] as const)("a port that is %s with a link that is %s is %s", async (port, own, provisioning) => {
     const properties = { adminState: "Enabled", provisioningState: own };
     const both = [

@@ -3,13 +3,13 @@
 import { describe, expect, it } from "vitest";
 import type { PeerTelemetry } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type ArmBench, armBench, putGraceMs } from "../../kit/arm-bench.ts";
+import { type ArmBench, armBench, noOperations, putGraceMs } from "../../kit/arm-bench.ts";
 import { never, refused } from "../../kit/site-bench.ts";
 
 const minute = 60_000;
 
 function telemetry(bench: ArmBench, link: "link1" | "link2" = "link1"): Promise<PeerTelemetry> {
-  const at = { resource: bench.resource, link, operation: () => undefined, putGraceMs };
+  const at = { resource: bench.resource, link, operations: noOperations, putGraceMs };
   return bench.run(bench.far.peer(at).telemetry(never));
 }
 

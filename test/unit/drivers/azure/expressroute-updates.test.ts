@@ -6,7 +6,14 @@ import { fillCommand } from "#drivers/index.ts";
 import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
-import { armBench, clientOf, httpDialer, putGraceMs, text } from "../../kit/arm-bench.ts";
+import {
+  armBench,
+  clientOf,
+  httpDialer,
+  noOperations,
+  putGraceMs,
+  text,
+} from "../../kit/arm-bench.ts";
 import { ckn, never, refused, settled, wallStart } from "../../kit/site-bench.ts";
 
 const resource =
@@ -84,7 +91,7 @@ class Server {
   }
 
   peer(link: "link1" | "link2"): PeerPort {
-    return this.#far.peer({ resource, link, operation: () => undefined, putGraceMs });
+    return this.#far.peer({ resource, link, operations: noOperations, putGraceMs });
   }
 
   async observe(link: "link1" | "link2"): Promise<PeerState> {

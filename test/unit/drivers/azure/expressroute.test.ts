@@ -137,7 +137,8 @@ describe("an operation", () => {
     await bench.site.clock.runFor(11_000);
     // The same one by another name, as the simulated cloud has no second port.
     const resource = bench.resource.replace("expressRoutePorts/", "expressRoutePorts/./");
-    const at = { resource, link: "link2", operation: () => operation, putGraceMs } as const;
+    const operations = () => ({ own: operation, others: [] });
+    const at = { resource, link: "link2", operations, putGraceMs } as const;
     const other = bench.far.peer(at);
     expect((await refused(bench.observe("link1"))).code).toBe("peer.unreachable");
     expect((await bench.run(other.observe(never))).provisioning).toBe("updating");
@@ -150,7 +151,9 @@ describe("an operation", () => {
       if (method === "PUT") return { ...reply, status: 202, headers: { ...rest, location: url } };
       if (!path.includes("/operations/")) return reply;
       const running = new TextDecoder().decode(reply.body).includes("InProgress");
-      const body = new TextEncoder().encode(running ? "" : '{"properties":{}}');
+      const body = new TextEncoder().encode(
+        running ? "" : '{"properties":{"provisioningState":"Succeeded"}}',
+      );
       return { ...reply, status: running ? 202 : 200, body };
     };
     await bench.put("link1", bench.newWant("link1"));

@@ -453,20 +453,6 @@ describe("a key for the far end", () => {
     expect(scene.puts[0]?.over).toEqual([undefined, newKey]);
   });
 
-  it("a put has a grace from before its record until its end is observed", async () => {
-    const scene = new EffectsBench();
-    const { graces } = scene.parts;
-    await scene.clock.runFor(1_000);
-    const seen: unknown[] = [];
-    scene.hooks.write = async () => void seen.push(graces.get("erd-demo/primary"));
-    await scene.run("putNew");
-    expect(seen).toEqual([91_000, 91_000]);
-    expect([...graces]).toEqual([]);
-    scene.failures.put = failing("peer.unreachable");
-    await scene.fails("putNew");
-    expect([...graces]).toEqual([["erd-demo/primary", 91_000]]);
-  });
-
   it("a put is not sent where the last check refuses or the journal fails", async () => {
     const scene = new EffectsBench();
     const recheck = (): never => {

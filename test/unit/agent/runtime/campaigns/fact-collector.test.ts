@@ -327,15 +327,6 @@ describe("a put that may still land", () => {
     expect((await bench.later(89_999)).far).toBe("updating");
     expect((await bench.later(1)).far).toBe("old");
   });
-
-  it("a put keeps the far end unsettled until its own grace is over", async () => {
-    const bench = new FactCollectorBench({}, { startedAt: at(0) });
-    bench.parts.graces.set("erd-demo/primary", at(60_000));
-    expect((await bench.later(89_999)).far).toBe("updating");
-    bench.parts.graces.set("erd-demo/primary", at(95_000));
-    expect((await bench.later(5_000)).far).toBe("updating");
-    expect((await bench.later(1)).far).toBe("old");
-  });
 });
 
 describe("the preconditions of a look", () => {
