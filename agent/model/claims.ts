@@ -155,7 +155,10 @@ export const claims = {
       policy: run("its policy is must-secure", "settings"),
       settings: run("its settings are the new ones, where these change", "settings"),
       frames: run("enough protected frames moved each way, and none failed", "frames"),
-      far: fact("far end", settled)("its document names the new key, settled", "peer"),
+      far: fact("far end", settled)(
+        "its document names the new key, at rest and unwritten",
+        "peer",
+      ),
     },
   },
   "tunnel-carries": {

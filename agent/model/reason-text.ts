@@ -140,6 +140,7 @@ const causeTexts: CauseTexts = {
   "macsec.setting": differs,
   "frames.unread": "the frame counters cannot be read",
   "frames.reset": "the frame counters were reset",
+  "farEnd.rewritten": "the document of the far end was written meanwhile",
   "frames.notValid": "frames fail validation (rxNotValid rises)",
   "frames.clear": "clear frames arrive (rxClear rises)",
   "frames.lacking": ({ count, direction }) =>

@@ -208,6 +208,7 @@ type EvidenceCause =
         | "macsec.notMustSecure"
         | "frames.unread"
         | "frames.reset"
+        | "farEnd.rewritten"
         | "frames.notValid"
         | "frames.clear"
         | "port.notBoth"

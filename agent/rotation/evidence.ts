@@ -15,6 +15,8 @@ export interface Run {
   readonly since: Instant;
   /** The counters at its start; undefined = they were not read, or the run needs none. */
   readonly frames: MacsecFrames | undefined;
+  /** The revision of the far end's document that it saw; undefined = none was read. */
+  readonly revision?: string | undefined;
   /** The gap in the newest observation; undefined = there was none. */
   readonly broken: Cause | undefined;
   /** Counters that were seen to move in this run. */
@@ -104,11 +106,14 @@ export function advanceProof(
   if (gap !== undefined) return brokenRun(now, gap);
   const frames = framesOf(snapshot);
   if (frames === undefined) return brokenRun(now, framesUnread);
-  if (run?.frames === undefined) return { since: now, frames, broken: undefined };
+  const anew = { since: now, frames, revision: snapshot.peer?.revision, broken: undefined };
+  if (run?.frames === undefined) return anew;
   const worse = faultyCounter(run.frames, frames);
-  if (worse !== undefined) return { since: now, frames, broken: worse };
+  if (worse !== undefined) return { ...anew, broken: worse };
   // What broke it is over: the proof begins anew, or one bad look would hold the campaign for ever.
-  if (run.broken !== undefined) return { since: now, frames, broken: undefined };
+  if (run.broken !== undefined) return anew;
+  // Another client may have moved the far end away and back between two reads.
+  if (run.revision !== anew.revision) return { ...anew, broken: { code: "farEnd.rewritten" } };
   return awoken(run, run.frames, frames);
 }
 

@@ -161,7 +161,7 @@ export function sceneOf(
     peer: {
       pointsAt: { cakSecretId, cknSecretId },
       ...{ suite: settings.suite, sci: "on", admin: "up", provisioning: "settled" },
-      operation: undefined,
+      ...{ revision: "1", operation: undefined },
     },
     tunnel: { ...anyTunnel, ...spec, device },
   };

@@ -227,6 +227,10 @@ const causes: Readonly<{
   ],
   "frames.unread": [{ code: "frames.unread" }, "the frame counters cannot be read"],
   "frames.reset": [{ code: "frames.reset" }, "the frame counters were reset"],
+  "farEnd.rewritten": [
+    { code: "farEnd.rewritten" },
+    "the document of the far end was written meanwhile",
+  ],
   "frames.notValid": [{ code: "frames.notValid" }, "frames fail validation (rxNotValid rises)"],
   "frames.clear": [{ code: "frames.clear" }, "clear frames arrive (rxClear rises)"],
   "frames.lacking": [

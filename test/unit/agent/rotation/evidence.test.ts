@@ -160,6 +160,14 @@ describe("the proof of a key (P3)", () => {
     expect(proofAfter(good(), good(over), rotation.settleMs)).toEqual({ kind: "waiting", cause });
   });
 
+  it("a proof begins anew where the far end was written, though it shows the same key", () => {
+    const rewritten = snapshotOf(stateOf(securedPort(counted(2_000n, 2_000n))), {
+      peer: { ...peerOn(), revision: "2" },
+    });
+    const cause = { code: "farEnd.rewritten" } as const;
+    expect(proofAfter(good(), rewritten, rotation.settleMs)).toEqual(waits(cause));
+  });
+
   it.each(["old", "other", "updating", "failed", "unknown"] as const)(
     "a proof waits while the far end is %s",
     (far) => {
