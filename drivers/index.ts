@@ -1,6 +1,6 @@
 // The parts of the drivers that the agent imports.
 
-export { ExpressRoute } from "./azure/expressroute.ts";
+export { ExpressRoute, type LastOperations } from "./azure/expressroute.ts";
 export type { Exchange, QueryReader } from "./platform/define-reader.ts";
 export { Disguise, isWordClass, restored, type WordClass } from "./platform/disguise.ts";
 export {

@@ -461,13 +461,13 @@ export interface PeerState {
   /** Whether the link is enabled. */
   readonly admin: "up" | "down";
   /**
-   * Whether the last change has taken effect; `unknown` = the far end does not show whether a change
-   * runs.
+   * Whether the last change has taken effect; `unknown` = the far end does not show whether a
+   * change runs.
    */
   readonly provisioning: "settled" | "updating" | "failed" | "unknown";
   /**
-   * Another one after every write of what contains this link, by any client; undefined = the far end
-   * has none. Two readings with one revision have no write between them.
+   * Another one after every write of what contains this link, by any client; undefined = the far
+   * end has none. Two readings with one revision have no write between them.
    */
   readonly revision: string | undefined;
   /** URL of the running operation; undefined = none, or the far end does not report it. */

@@ -99,11 +99,11 @@ function samplesOf(
   return observation && openSampleWindow(observations, observation, settings);
 }
 
-function agesOf({ observations, peer, now }: LinkEvidence): Ages {
+function agesOf({ observations, farEndAt, now }: LinkEvidence): Ages {
   return {
     controlPlaneMs: ageOf(observations, (observation) => observation.session, now),
     dataPlaneMs: ageOf(observations, (observation) => observation.frames, now),
-    farEndMs: peer === undefined ? undefined : now - peer.at,
+    farEndMs: farEndAt === undefined ? undefined : now - farEndAt,
   };
 }
 

@@ -1,7 +1,7 @@
 // A cloud as the agent asks it: the vault, the far ends and the gateways of one config.
 
 import type { ConnectionReport } from "#drivers/azure/connections.ts";
-import type { LastOperations } from "#drivers/azure/expressroute.ts";
+import type { LastOperations } from "#drivers/index.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyMarker, KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";

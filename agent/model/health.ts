@@ -185,8 +185,10 @@ export interface LinkEvidence extends DeliveryEvidence {
   readonly probe:
     | { readonly at: Instant; readonly sent: number; readonly answered: number }
     | undefined;
-  /** The last state of the far end and when it was read; undefined = never read. */
+  /** The state of the far end and when it was read; undefined = never read, or long ago. */
   readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
+  /** When the far end was last read, however long ago; undefined = never read. */
+  readonly farEndAt: Instant | undefined;
   /** State of the BGP sessions over this port; absent = the device shows none, or no state. */
   readonly bgp?: "up" | "down" | undefined;
   /** When the SAK in use was seen first; undefined = not followed. */

@@ -171,7 +171,7 @@ function linkVerdict(port: PortName, target: Wanted, states: States): Verdict {
     ...{ expected: target.key, settings, now: at },
     observations: states.flatMap(({ macsec }) => macsec.filter((one) => one.port === port)),
     device: { lastObservedAt: at, failing: undefined },
-    ...{ probe: undefined, peer: undefined },
+    ...{ probe: undefined, peer: undefined, farEndAt: undefined },
     bgp: own.length === 0 ? undefined : own.every(({ up }) => up) ? "up" : "down",
   });
   return verdict;

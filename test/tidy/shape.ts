@@ -13,9 +13,11 @@ const wholeFiles: ReadonlySet<string> = new Set([
   // One effect of the campaign machine after the other, and one fact.
   "agent/runtime/campaigns/effects.ts",
   "agent/runtime/campaigns/fact-collector.ts",
-  // One turn over a site, and one over a device.
-  "agent/runtime/health/health-evaluator.ts",
+  // One turn over a device, and what the last turns read of each.
   "agent/runtime/reconcile.ts",
+  "agent/runtime/polling/device-cache.ts",
+  // One far end: its document, its operations and its hardware.
+  "sim/site/msee.ts",
   // Tables of cases of one subject.
   "test/unit/agent/runtime/campaigns/effects.test.ts",
   "test/unit/agent/runtime/campaigns/fact-collector.test.ts",

@@ -155,8 +155,8 @@ function edgeOf(
       const shown = status.groups
         .find(({ name }) => name === group.name)
         ?.links.find(({ name }) => name === link.name);
-      const peer = supervisor.deviceCache.peer(link);
-      const { pointsAt } = peer?.state ?? {};
+      const peer = supervisor.deviceCache.peer(link)?.state;
+      const { pointsAt } = peer ?? {};
       const ageMs = shown?.ages.farEndMs ?? Number.POSITIVE_INFINITY;
       const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];
       return {
@@ -168,7 +168,7 @@ function edgeOf(
           meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
           next: shown?.keyNext ?? null,
         },
-        farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
+        farEnd: peer === undefined ? undefined : { ageMs, admin: peer.admin, ids },
       };
     }),
   );

@@ -282,6 +282,7 @@ export class HealthEvaluator {
       trips: supervisor.deviceCache.roundTrips.of(linkId(link)),
       silence: supervisor.deviceCache.roundTrips.silence(group.links.map(linkId)),
       peer: supervisor.deviceCache.peer(link),
+      farEndAt: supervisor.deviceCache.farEndAt(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
       saksAsked: supervisor.deviceCache.askedSaks.of(link),

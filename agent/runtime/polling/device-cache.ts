@@ -417,14 +417,19 @@ export class DeviceCache implements Observations {
   }
 
   /**
-   * The newest state of a link's far end, with its time; undefined = never read, or so long ago that
-   * it shows nothing of the far end of now.
+   * The newest state of a link's far end, with its time; undefined = never read, or so long ago
+   * that it shows nothing of the far end of now.
    */
   peer(link: DesiredLink): PeerReading | undefined {
     const slot = this.#linkSlot(link);
     const { peer } = slot;
     const isFresh = peer !== undefined && this.#parts.world.clock.now() - peer.at <= farEndStaleMs;
     return isFresh ? this.#claimed(slot, peer) : undefined;
+  }
+
+  /** When a link's far end was last read, however long ago; undefined = never. */
+  farEndAt(link: DesiredLink): Instant | undefined {
+    return this.#linkSlot(link).peer?.at;
   }
 
   /** A write of ours to either link of the document ends what an earlier reading showed. */

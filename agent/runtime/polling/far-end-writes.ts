@@ -1,5 +1,5 @@
-// Our writes of far ends. One document contains both links of a port, so that from before a write of
-// either link is sent until its end was seen no reading shows what any of them holds.
+// Our writes of far ends. One document contains both links of a port, so that from before a write
+// of either link is sent until its end was seen no reading shows what any of them holds.
 
 import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

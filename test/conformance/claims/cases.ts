@@ -106,7 +106,7 @@ function linkHealth({ states, link, key }: Scene, now: Instant): LinkHealth {
     ...{ link, expected: key, settings: health, now },
     observations: states.flatMap(({ macsec }) => macsec.filter(({ port }) => port === link.port)),
     device: { lastObservedAt: newest?.at, failing: undefined },
-    ...{ probe: undefined, peer: undefined },
+    ...{ probe: undefined, peer: undefined, farEndAt: undefined },
     bgp: own.length === 0 ? undefined : own.every(({ up }) => up) ? "up" : "down",
   });
 }

@@ -180,6 +180,7 @@ export function evidence(course: Course, change: Partial<LinkEvidence> = {}): Li
     probe: undefined,
     trips: answeredAt(newest),
     peer: undefined,
+    farEndAt: undefined,
     ...change,
   };
 }
@@ -256,6 +257,7 @@ const farEnd: PeerState = {
 };
 export const peer = (change: Partial<PeerState>): Partial<LinkEvidence> => ({
   peer: { state: { ...farEnd, ...change }, at: at(60_000) },
+  farEndAt: at(60_000),
 });
 
 export const always = (bend: Bend): Course => over(moving, () => bend);

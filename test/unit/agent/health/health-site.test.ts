@@ -73,6 +73,7 @@ async function watch(fault: string | undefined, afterMs: number) {
     probe: undefined,
     trips: answered,
     peer: { state: link.msee.observe(link.azureLink), at: now },
+    farEndAt: now,
   });
   const tunnelHealth = deriveTunnelHealth({
     tunnel,

@@ -114,6 +114,7 @@ describe("the cached reading of a far end that is not read any more", () => {
     expect(scene.cache.snapshot(primary).peer?.pointsAt?.cakSecretId).toBe(keyOne.cakSecretId);
     await scene.clock.runFor(1);
     expect(scene.cache.peer(primary)).toBeUndefined();
+    expect(scene.cache.farEndAt(primary)).toBeDefined();
     expect(scene.cache.snapshot(primary).peer).toBeUndefined();
   });
 });
