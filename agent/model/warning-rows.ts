@@ -12,6 +12,8 @@ export interface WarningRow<Cause extends string = WarningCode> {
   readonly visibleAfterMs: number;
   /** Frames are lost or in the clear while it holds. */
   readonly impactsTraffic: boolean;
+  /** Only counters show it, so it may have begun a whole evidence window before its verdict. */
+  readonly fromCounters: boolean;
   /**
    * The next safe command or act; ABOUT, GROUP and CODE stand for what the warning is about and for
    * its own code. A command that only shows leads to the steps of the code.
@@ -19,7 +21,7 @@ export interface WarningRow<Cause extends string = WarningCode> {
   readonly next: string;
 }
 
-type Rest = Partial<Pick<WarningRow<never>, "visibleAfterMs" | "impactsTraffic">>;
+type Rest = Partial<Pick<WarningRow<never>, "visibleAfterMs" | "impactsTraffic" | "fromCounters">>;
 
 const settleMs = 10_000;
 
@@ -29,8 +31,10 @@ const rowOf =
     title: string,
     next: string,
     dependsOn: readonly Cause[] = [],
-    { visibleAfterMs = settleMs, impactsTraffic = false }: Rest = {},
-  ): WarningRow<Cause> => ({ severity, title, next, dependsOn, visibleAfterMs, impactsTraffic });
+    { visibleAfterMs = settleMs, impactsTraffic = false, fromCounters = false }: Rest = {},
+  ): WarningRow<Cause> => ({
+    ...{ severity, title, next, dependsOn, visibleAfterMs, impactsTraffic, fromCounters },
+  });
 
 const info = rowOf("info");
 const warning = rowOf("warning");
@@ -48,6 +52,9 @@ const ownSteps = "linkseal explain CODE";
 const traffic = { impactsTraffic: true } as const;
 /** Clear traffic is reported at once. */
 const atOnce = { impactsTraffic: true, visibleAfterMs: 0 } as const;
+const counted = { fromCounters: true } as const;
+const countedTraffic = { ...traffic, ...counted } as const;
+const countedAtOnce = { ...atOnce, ...counted } as const;
 const unseen = ["not-looked-yet", "device-unreachable"] as const;
 const noSession = [...unseen, "link-down", "macsec-not-configured"] as const;
 const keyFaults = ["key-gone", "cak-mismatch", "ckn-mismatch"] as const;
@@ -71,6 +78,7 @@ const tunnelFaults = [
 ] as const;
 const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
+const countedSlowly = { ...slow, ...counted } as const;
 
 /** Reasons of a verdict: agent/health derives them. */
 const verdictRows = {
@@ -110,61 +118,83 @@ const verdictRows = {
   "fallback-not-ready": warning("The fallback key does not work", link, noMka, {
     visibleAfterMs: 30_000,
   }),
-  "sak-not-in-use": error("The latest SAK is not in use", link, noMka),
+  "sak-not-in-use": error("The latest SAK is not in use", link, noMka, counted),
   "sak-churn": error("The session is renewed again and again", link, noSession, traffic),
   "rekey-overdue": warning("The SAK is not renewed in time", link, noMka),
-  "packet-number-high": warning("Packet numbers run out", link, noSession),
-  "frames-untagged": error("Frames in the clear", link, unseen, atOnce),
-  "frames-readable": error("Frames that are not encrypted", link, unseen, atOnce),
+  "packet-number-high": warning("Packet numbers run out", link, noSession, counted),
+  "frames-untagged": error("Frames in the clear", link, unseen, countedAtOnce),
+  "frames-readable": error("Frames that are not encrypted", link, unseen, countedAtOnce),
   "stale-sak": error(
     "The data plane uses another SAK than MKA says",
     link,
     [...noMka, "suite-mismatch"],
-    traffic,
+    countedTraffic,
   ),
   "frames-not-valid": error(
     "Frames fail their integrity check",
     link,
     [...noSession, "stale-sak", "suite-mismatch"],
-    traffic,
+    countedTraffic,
   ),
-  "replay-window": warning("Frames arrive outside the replay window", link, noSession, traffic),
-  mtu: error("Frames are too long once protected", link, noSession, traffic),
+  "replay-window": warning(
+    "Frames arrive outside the replay window",
+    link,
+    noSession,
+    countedTraffic,
+  ),
+  mtu: error("Frames are too long once protected", link, noSession, countedTraffic),
   "frames-one-way": warning(
     "Frames move in one direction only",
     link,
     [...noMka, ...frameFaults],
-    traffic,
+    countedTraffic,
   ),
-  "probe-unanswered": error("Probes are not answered", link, [...noMka, ...frameFaults], traffic),
-  "counters-frozen": warning("Counters stand still while traffic flows", steps, noSession),
-  "counter-missing": warning("A counter that proof needs is missing", steps, noSession),
+  "probe-unanswered": error(
+    "Probes are not answered",
+    link,
+    [...noMka, ...frameFaults],
+    countedTraffic,
+  ),
+  "counters-frozen": warning("Counters stand still while traffic flows", steps, noSession, counted),
+  "counter-missing": warning("A counter that proof needs is missing", steps, noSession, counted),
   "collecting-evidence": info("Not watched for long enough yet", steps, [], slow),
-  "idle-unproven": warning("No traffic and no probe to prove it", steps, [], slow),
-  "arrival-not-proven": warning("Nothing shows any more that what we send arrives", steps, [
-    ...noMka,
-    ...frameFaults,
-    ...tunnelFaults,
-  ]),
+  "idle-unproven": warning("No traffic and no probe to prove it", steps, [], countedSlowly),
+  "arrival-not-proven": warning(
+    "Nothing shows any more that what we send arrives",
+    steps,
+    [...noMka, ...frameFaults, ...tunnelFaults],
+    counted,
+  ),
   "arrival-not-visible": info("Sent, arrival not visible", steps, [], slow),
 
-  "tunnel-configured-but-absent": error("A configured tunnel is absent", tunnel, unseen, traffic),
+  "tunnel-configured-but-absent": error(
+    "A configured tunnel is absent",
+    tunnel,
+    unseen,
+    countedTraffic,
+  ),
   "tunnel-underlay": error("A tunnel has no way out of its device", tunnel, unseen, traffic),
-  "ike-down": error("IKE is not established", tunnel, noWay, traffic),
+  // IKE detects a dead peer only by its liveness checks (RFC 7296, section 2.4): 45 s in Azure.
+  "ike-down": error("IKE is not established", tunnel, noWay, countedTraffic),
   "sa-missing": error(
     "A tunnel lacks an SA",
     tunnel,
     [...noWay, "ike-down", "tunnel-configured-but-absent"],
-    traffic,
+    countedTraffic,
   ),
   "transform-mismatch": warning("Other algorithms than wanted", tunnel, unseen),
   "ppk-unused": warning("A required PPK is not in use", tunnel, unseen),
-  "tunnel-interface": error("What a tunnel protects does not get into it", tunnel, unseen, traffic),
+  "tunnel-interface": error(
+    "What a tunnel protects does not get into it",
+    tunnel,
+    unseen,
+    countedTraffic,
+  ),
   "tunnel-one-way": warning(
     "A tunnel carries in one direction only",
     tunnel,
     [...noWay, "ike-down", "sa-missing", "tunnel-interface"],
-    traffic,
+    countedTraffic,
   ),
   "sequence-number-high": warning("Sequence numbers run out", tunnel, unseen),
   "sa-ending": warning("An SA is about to end without a successor", tunnel, unseen),
@@ -177,7 +207,7 @@ const verdictRows = {
   ),
   "guard-missing": warning("Nothing blocks what a tunnel protects", tunnel, unseen),
   "tunnel-bgp-down": error("BGP inside of a tunnel is down", tunnel, noTunnel, traffic),
-  "outside-macsec": warning("A tunnel rides on an unprotected group", tunnel),
+  "outside-macsec": warning("A tunnel rides on an unprotected group", tunnel, [], counted),
   "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [
     ...noTunnel,
     "tunnel-bgp-down",

@@ -7,7 +7,7 @@ import { mkaLifeMs } from "../../health/sample-window.ts";
 import type { Campaign } from "../../model/campaign.ts";
 import type { HealthSettings } from "../../model/desired.ts";
 import { worstOf } from "../../model/health.ts";
-import type { WarningCode } from "../../model/warning-rows.ts";
+import { isWarningCode, warningRows } from "../../model/warning-rows.ts";
 import { changeOf } from "../../store/audit/change.ts";
 import type { AuditLog, AuditTrail, Carry } from "../../store/audit/log.ts";
 import type { AuditRecord, Change, Found } from "../../store/audit/record.ts";
@@ -48,31 +48,6 @@ interface Queued {
   /** Called with its entry once the log contains it, or with why it cannot be written now. */
   readonly settle: (outcome: Entry | LinksealError) => void;
 }
-
-// Faults that only counters show may last a whole evidence window before a verdict reports them.
-const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
-  "frames-untagged",
-  "frames-readable",
-  "stale-sak",
-  "frames-not-valid",
-  "replay-window",
-  "mtu",
-  "frames-one-way",
-  "probe-unanswered",
-  "counters-frozen",
-  "counter-missing",
-  "idle-unproven",
-  "arrival-not-proven",
-  "sak-not-in-use",
-  "packet-number-high",
-  "tunnel-interface",
-  "tunnel-one-way",
-  "outside-macsec",
-  // IKE detects a dead peer only by its liveness checks (RFC 7296, section 2.4): 45 s in Azure.
-  "ike-down",
-  "sa-missing",
-  "tunnel-configured-but-absent",
-]);
 
 interface Open extends Found {
   /** Wall time of the newest observation with this verdict. */
@@ -424,7 +399,9 @@ function sinceOf(before: Open, observed: Omit<Found, "since">, moment: Moment): 
   if (before.verdict === "unknown") return within(observedAt);
   const isWorse = worstOf([before.verdict, verdict]) === verdict;
   if (!isWorse && verdict !== "unknown") return wall;
-  const isCounted = observed.codes.some((code) => counterCodes.has(code));
+  const isCounted = observed.codes.some(
+    (code) => isWarningCode(code) && warningRows[code].fromCounters,
+  );
   const seenUntil = before.observedAt - mkaLifeMs;
   return within(isCounted ? Math.min(wall - lookbackMs, seenUntil) : seenUntil);
 }

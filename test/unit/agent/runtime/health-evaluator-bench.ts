@@ -226,6 +226,7 @@ export class HealthEvaluatorBench {
           this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
         snapshot,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
+        farEndAt: () => this.#now(),
         capabilities: () => capabilities,
         tunnelHistory: () =>
           this.#scene.tunnels === "absent" ? [] : this.#polls().map((poll) => this.#tunnel(poll)),

@@ -109,7 +109,8 @@ describe("life of a put", () => {
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     const untouched = msee.observe("link2");
     msee.put("link1", want(key));
-    expect(msee.observe("link2")).toEqual(untouched);
+    // One document contains both links, and its revision is another one after each write.
+    expect(msee.observe("link2")).toEqual({ ...untouched, revision: "1" });
     expect(codeOf(() => msee.put("link2", want(key)))).toBe("peer.rejected none");
     await clock.runFor(60_000);
     expect(untouched).toEqual({
@@ -118,6 +119,7 @@ describe("life of a put", () => {
       sci: "off",
       admin: "up",
       provisioning: "settled",
+      revision: "0",
       operation: undefined,
       details: {
         identity: "present",
@@ -128,7 +130,7 @@ describe("life of a put", () => {
         circuits: [],
       },
     });
-    expect([msee.observe("link2"), link2]).toEqual([untouched, ["0s clear"]]);
+    expect([msee.observe("link2"), link2]).toEqual([{ ...untouched, revision: "2" }, ["0s clear"]]);
   });
 
   it.each([
