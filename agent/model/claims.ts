@@ -231,6 +231,20 @@ export const claims = {
       ),
     },
   },
+  "right-present": {
+    says: "the agent's identity has a right in Azure",
+    use: "tells",
+    facts: {
+      named: fact("Azure", "the last document")(
+        "the config or the port's document names the scope",
+        "details",
+      ),
+      granted: fact("Azure", "15 min")(
+        "a role without a condition grants it at that scope",
+        "permissions",
+      ),
+    },
+  },
   "row-proven": {
     says: "the recommendation is met",
     use: "tells",
