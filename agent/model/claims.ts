@@ -231,6 +231,19 @@ export const claims = {
       ),
     },
   },
+  adopted: {
+    says: "both ends of a link run on one key of the vault, which is managed from now on",
+    use: "takes",
+    facts: {
+      alone: before("the router lists that key alone on the port", "keys"),
+      confirmed: before("no commit waits on its router", "control"),
+      named: fact("far end", look)("its document names the pair", "peer"),
+      settled: fact("far end", look)("no change of it runs", "peer"),
+      enabled: fact("vault", look)("it has that version, enabled", "versions"),
+      same: fact("vault", look)("the CKN that the far end names is that on the router", "versions"),
+      secured: before("its controlled port is secured by that key, with live peers", "session"),
+    },
+  },
   "right-present": {
     says: "the agent's identity has a right in Azure",
     use: "tells",

@@ -284,6 +284,20 @@ describe("a link that was keyed by hand", () => {
       "the CKN on the router is not the one that the far end points at",
     ],
     [
+      "whose router waits for the confirm of a commit",
+      (bench) => {
+        bench.commitPending = true;
+      },
+      "a commit waits on the router, or it is not known whether one does",
+    ],
+    ...(["updating", "unknown"] as const).map((provisioning): readonly [string, Spoil, string] => [
+      `whose far end is ${provisioning}`,
+      (bench) => {
+        bench.peers.primary = { ...bench.peers.primary, provisioning };
+      },
+      "a change of the far end runs, or is not known to have ended",
+    ]),
+    [
       "that MKA does not secure just now",
       (bench) => {
         const { session: _session, ...port } = bench.port.primary ?? {};
