@@ -231,6 +231,17 @@ export const claims = {
       ),
     },
   },
+  "commit-confirmed": {
+    says: "what a commit made is there for good",
+    use: "takes",
+    facts: {
+      shown: before("the router lists what it made", "ipsec"),
+      ended: before(
+        "the same look shows no commit that waits, or its confirm was answered",
+        "control",
+      ),
+    },
+  },
   adopted: {
     says: "both ends of a link run on one key of the vault, which is managed from now on",
     use: "takes",
