@@ -161,6 +161,11 @@ export const claims = {
       ),
     },
   },
+  "tunnel-up": {
+    says: "the tunnel is up at this end",
+    use: "tells",
+    facts: tunnelUp,
+  },
   "tunnel-carries": {
     says: "traffic may be led into the tunnel",
     use: "takes",
@@ -240,6 +245,35 @@ export const claims = {
         "the same look shows no commit that waits, or its confirm was answered",
         "control",
       ),
+    },
+  },
+  "key-removed": {
+    says: "the key is no longer on the port",
+    use: "takes",
+    facts: { absent: before("the router lists the port's keys, and it is not among them", "keys") },
+  },
+  "campaign-ended": {
+    says: "the link carries by its new key alone (rotated), or by its old one alone (reverted)",
+    use: "takes",
+    facts: {
+      alone: before("the router lists that key alone on the port, or none before one", "keys"),
+      confirmed: before("no commit waits on its router", "control"),
+      far: fact("far end", look)("it holds that key (`far-end-holds`)", "peer"),
+      undrained: before("it is not drained", "routing"),
+      carries: run("it carries again (`carries-again`)", "carrying"),
+    },
+  },
+  "far-end-holds": {
+    says: "the far end holds this key, or has none before one",
+    use: "takes",
+    facts: {
+      read: fact("far end", fresh)("it was read, after each write of ours", "peer"),
+      alone: fact("agent", "this process")(
+        "nothing that the process before has sent can still land",
+        "graceEnd",
+      ),
+      ended: fact("far end", fresh)("its last change has ended, and took effect", "peer"),
+      named: fact("far end", fresh)("its document names it, with its settings", "peer"),
     },
   },
   adopted: {
@@ -325,6 +359,11 @@ export const seen = { kind: "seen" } as const;
 /** Makes what is seen of a fact whose reading is there; `why` = what it shows instead. */
 export function seenUnless<Why>(why: Why | undefined): Sight<Why> {
   return why === undefined ? seen : { kind: "refuted", why };
+}
+
+/** Makes what is seen of a fact that a reading shows or refutes. */
+export function seenIf<Why>(holds: boolean, why: Why): Sight<Why> {
+  return seenUnless(holds ? undefined : why);
 }
 
 /** Makes what is seen of a fact whose reading is missing. */

@@ -11,7 +11,7 @@ import {
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
-import { gapOf, type Sight, seenUnless } from "../../model/claims.ts";
+import { gapOf, seenIf } from "../../model/claims.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import { type Binding, type Memory, named, openCampaign } from "../../store/journal/memory.ts";
@@ -283,31 +283,29 @@ function adoptionGap(
   { link, state, peer }: LinkSnapshot,
   { ckn, key, isOpen }: FoundKey,
 ): string | undefined {
-  const unless = (holds: boolean, why: string): Sight<string> =>
-    seenUnless(holds ? undefined : why);
   const port = portOf(state, link.port);
   const waits = (state && strongValue(state.control))?.commitPending;
   const isRunning = peer?.provisioning === "updating" || peer?.provisioning === "unknown";
   return gapOf<"adopted", string>("adopted", {
     alone: () =>
-      unless(
+      seenIf(
         ckn !== undefined,
         isOpen
           ? "the router has no key: take MACsec off at the far end too, then enrol it"
           : "the router does not hold exactly one key on this port",
       ),
     confirmed: () =>
-      unless(waits === false, "a commit waits on the router, or it is not known whether one does"),
-    named: () => unless(peer?.pointsAt !== undefined, "the far end has MACsec off"),
+      seenIf(waits === false, "a commit waits on the router, or it is not known whether one does"),
+    named: () => seenIf(peer?.pointsAt !== undefined, "the far end has MACsec off"),
     settled: () =>
-      unless(!isRunning, "a change of the far end runs, or is not known to have ended"),
+      seenIf(!isRunning, "a change of the far end runs, or is not known to have ended"),
     enabled: () =>
-      unless(key !== undefined, `the far end points at no enabled version of ${link.key.cak}`),
+      seenIf(key !== undefined, `the far end points at no enabled version of ${link.key.cak}`),
     same: () =>
-      unless(key?.ckn === ckn, "the CKN on the router is not the one that the far end points at"),
+      seenIf(key?.ckn === ckn, "the CKN on the router is not the one that the far end points at"),
     secured: () => {
       const isSecured = port !== undefined && key !== undefined && securedBy(port, key);
-      return unless(isSecured, "MKA is not secured by this key at the moment");
+      return seenIf(isSecured, "MKA is not secured by this key at the moment");
     },
   });
 }
