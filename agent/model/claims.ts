@@ -240,10 +240,20 @@ export const claims = {
     says: "what a commit made is there for good",
     use: "takes",
     facts: {
-      shown: before("the router lists what it made", "ipsec"),
+      shown: before("the router lists what it made", "tunnels"),
       ended: before(
         "the same look shows no commit that waits, or its confirm was answered",
         "control",
+      ),
+    },
+  },
+  "commit-saved": {
+    says: "a boot of the router takes back no commit of ours",
+    use: "tells",
+    facts: {
+      answered: fact("router", "until the next commit")(
+        "it answered the save of each commit of ours, or saves with each one",
+        "unsaved",
       ),
     },
   },

@@ -272,7 +272,7 @@ async function matchOne(
 interface FoundKey {
   /** The only key on the port; undefined = there is none, or another beside it. */
   readonly ckn: Ckn | undefined;
-  /** The pair that the far end names; undefined = none, or the vault has no such version enabled. */
+  /** The pair that the far end names; undefined = none, or not enabled in the vault. */
   readonly key: KeyRef | undefined;
   /** Whether MACsec is off on the port. */
   readonly isOpen: boolean;
