@@ -1,7 +1,7 @@
 // Keys that an emergency declared compromised: each is an error until every place that can hold it
 // was seen without it. A place that cannot be read counts as one that holds it.
 
-import { type MacsecPort, strongValue } from "#hal/model.ts";
+import { type Reading, strongValue } from "#hal/model.ts";
 import { type Instant, type WallTime, wallAfter } from "#hal/world.ts";
 import { judge, sightOf } from "../model/claims.ts";
 import { type Desired, type DesiredLink, linkId } from "../model/desired.ts";
@@ -74,12 +74,11 @@ function routerOf(key: CompromisedKey, link: DesiredLink, places: Places): Place
   const isSeen =
     observed.failure(link.device) === undefined &&
     port !== undefined &&
-    isStrong(port.keys) &&
-    isSince(key, port.keys, places);
+    [port.keys, port.session].every((each) => isStrong(each) && isSince(key, each, places));
   return { kind: isSeen ? "free" : "unread", place };
 }
 
-function isSince({ since }: CompromisedKey, reading: MacsecPort["keys"], places: Places): boolean {
+function isSince({ since }: CompromisedKey, reading: Reading<unknown>, places: Places): boolean {
   if (reading.kind !== "known") return false;
   const { now, wall, desired } = places;
   const ageMs = now - reading.at;
@@ -88,9 +87,10 @@ function isSince({ since }: CompromisedKey, reading: MacsecPort["keys"], places:
 
 /** No driver reads a startup configuration, which shows keys: it counts once it is saved. */
 function startupOf({ device }: DesiredLink, { memory }: Places): Place {
-  const isSaved = (named(memory.unsaved, device) ?? []).length === 0;
+  const waiting = named(memory.unsaved, device) ?? [];
   const place = `the startup configuration of ${device}, which is not known to be saved`;
-  return { kind: isSaved ? "free" : "unread", place };
+  const { kind } = judge("commit-saved", { answered: () => sightOf(waiting.length === 0) });
+  return { kind: kind === "holds" ? "free" : "unread", place };
 }
 
 function farEndOf(key: CompromisedKey, link: DesiredLink, places: Places): Place {

@@ -2,7 +2,7 @@
 // spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
-import { gapOf, type Sight, seenUnless, unseenFor } from "../model/claims.ts";
+import { gapOf, judge, type Sight, seenIf, sightOf, unseenFor } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { drainOf, isKeyed, isStrong } from "../model/link-snapshot.ts";
 import { sameAddress } from "./prefix.ts";
@@ -39,20 +39,18 @@ export function siblingsOf(
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const observed = state.ipsec.find((tunnel) => tunnel.name === name);
   if (observed === undefined) return `${name} is not there`;
-  const unless = (holds: boolean, why: string): Sight<string> =>
-    seenUnless(holds ? undefined : why);
   const cut = observed.gaps?.find(({ kind }) => kind === "outer");
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
   const isUnread = bgp !== undefined && !isStrong(state.routing);
   const overBgp = (holds: boolean, why: string): Sight<string> =>
-    isUnread ? unseenFor(`BGP over ${name} cannot be read`) : unless(holds, why);
+    isUnread ? unseenFor(`BGP over ${name} cannot be read`) : seenIf(holds, why);
   return gapOf<"tunnel-carries", string>("tunnel-carries", {
-    ike: () => unless(isKeyed(observed), `IKE of ${name} is not established`),
-    sas: () => unless(hasBothSas(observed), `${name} lacks an SA`),
+    ike: () => seenIf(isKeyed(observed), `IKE of ${name} is not established`),
+    sas: () => seenIf(hasBothSas(observed), `${name} lacks an SA`),
     answers: () =>
       cut === undefined
-        ? unless(observed.isSilent !== true, `the gateway of ${name} does not answer`)
-        : unless(false, `${name} has no way out of its device: ${cut.text}`),
+        ? seenIf(observed.isSilent !== true, `the gateway of ${name} does not answer`)
+        : seenIf(false, `${name} has no way out of its device: ${cut.text}`),
     routed: () => overBgp(isRouted, `BGP over ${name} is not up`),
     undrained: () => overBgp(drainOf(state, name) === "off", `${name} is drained`),
   });
@@ -69,7 +67,12 @@ export function hasBothSas({ sas }: IpsecTunnel): boolean {
 /** Returns true if IKE and the SAs of both directions stand, as far as this end shows it. */
 export function isOpenTunnel(name: string, { ipsec }: DeviceState): boolean {
   const observed = ipsec.find((tunnel) => tunnel.name === name);
-  return observed !== undefined && isKeyed(observed) && hasBothSas(observed);
+  if (observed === undefined) return false;
+  const { kind } = judge("tunnel-up", {
+    ike: () => sightOf(isKeyed(observed)),
+    sas: () => sightOf(hasBothSas(observed)),
+  });
+  return kind === "holds";
 }
 
 /** The BGP session inside the tunnel; undefined = none is wanted, or the device reports none. */

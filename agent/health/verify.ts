@@ -10,7 +10,7 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import { gapOf, type Sight, seenUnless } from "../model/claims.ts";
+import { gapOf, type Sight, seenIf, seenUnless, unseenFor } from "../model/claims.ts";
 import { portOf } from "../model/link-snapshot.ts";
 import { sameTransforms } from "./tunnel.ts";
 
@@ -75,8 +75,14 @@ function roleOf(state: DeviceState, port: string, ckn: string): string | undefin
 function removed(state: DeviceState, port: string, ckn: string): readonly string[] {
   const keys = portOf(state, port)?.keys;
   const slots = keys === undefined ? undefined : strongValue(keys);
-  if (slots === undefined) return [`${port}: the keys cannot be read`];
-  return slots.some((slot) => slot.ckn === ckn) ? [`${port}: the key ${ckn} is still there`] : [];
+  const isThere = slots?.some((slot) => slot.ckn === ckn);
+  const gap = gapOf<"key-removed", string>("key-removed", {
+    absent: () =>
+      slots === undefined
+        ? unseenFor(`${port}: the keys cannot be read`)
+        : seenIf(isThere === false, `${port}: the key ${ckn} is still there`),
+  });
+  return gap === undefined ? [] : [gap];
 }
 
 function holds(state: DeviceState, port: string, ckn: string, alone: boolean): readonly string[] {

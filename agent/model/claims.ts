@@ -161,6 +161,11 @@ export const claims = {
       ),
     },
   },
+  "tunnel-up": {
+    says: "the tunnel is up at this end",
+    use: "tells",
+    facts: tunnelUp,
+  },
   "tunnel-carries": {
     says: "traffic may be led into the tunnel",
     use: "takes",
@@ -231,6 +236,83 @@ export const claims = {
       ),
     },
   },
+  "commit-confirmed": {
+    says: "what a commit made is there for good",
+    use: "takes",
+    facts: {
+      shown: before("the router lists what it made", "tunnels"),
+      ended: before(
+        "the same look shows no commit that waits, or its confirm was answered",
+        "control",
+      ),
+    },
+  },
+  "commit-saved": {
+    says: "a boot of the router takes back no commit of ours",
+    use: "tells",
+    facts: {
+      answered: fact("router", "until the next commit")(
+        "it answered the save of each commit of ours, or saves with each one",
+        "unsaved",
+      ),
+    },
+  },
+  "key-removed": {
+    says: "the key is no longer on the port",
+    use: "takes",
+    facts: { absent: before("the router lists the port's keys, and it is not among them", "keys") },
+  },
+  "campaign-ended": {
+    says: "the link carries by its new key alone (rotated), or by its old one alone (reverted)",
+    use: "takes",
+    facts: {
+      alone: before("the router lists that key alone on the port, or none before one", "keys"),
+      confirmed: before("no commit waits on its router", "control"),
+      far: fact("far end", look)("it holds that key (`far-end-holds`)", "peer"),
+      undrained: before("it is not drained", "routing"),
+      carries: run("it carries again (`carries-again`)", "carrying"),
+    },
+  },
+  "far-end-holds": {
+    says: "the far end holds this key, or has none before one",
+    use: "takes",
+    facts: {
+      read: fact("far end", fresh)("it was read, after each write of ours", "peer"),
+      alone: fact("agent", "this process")(
+        "nothing that the process before has sent can still land",
+        "graceEnd",
+      ),
+      ended: fact("far end", fresh)("its last change has ended, and took effect", "peer"),
+      named: fact("far end", fresh)("its document names it, with its settings", "peer"),
+    },
+  },
+  adopted: {
+    says: "both ends of a link run on one key of the vault, which is managed from now on",
+    use: "takes",
+    facts: {
+      alone: before("the router lists that key alone on the port", "keys"),
+      confirmed: before("no commit waits on its router", "control"),
+      named: fact("far end", look)("its document names the pair", "peer"),
+      settled: fact("far end", look)("no change of it runs", "peer"),
+      enabled: fact("vault", look)("it has that version, enabled", "versions"),
+      same: fact("vault", look)("the CKN that the far end names is that on the router", "versions"),
+      secured: before("its controlled port is secured by that key, with live peers", "session"),
+    },
+  },
+  "right-present": {
+    says: "the agent's identity has a right in Azure",
+    use: "tells",
+    facts: {
+      named: fact("Azure", "the last document")(
+        "the config or the port's document names the scope",
+        "details",
+      ),
+      granted: fact("Azure", "15 min")(
+        "a role without a condition grants it at that scope",
+        "permissions",
+      ),
+    },
+  },
   "row-proven": {
     says: "the recommendation is met",
     use: "tells",
@@ -287,6 +369,11 @@ export const seen = { kind: "seen" } as const;
 /** Makes what is seen of a fact whose reading is there; `why` = what it shows instead. */
 export function seenUnless<Why>(why: Why | undefined): Sight<Why> {
   return why === undefined ? seen : { kind: "refuted", why };
+}
+
+/** Makes what is seen of a fact that a reading shows or refutes. */
+export function seenIf<Why>(holds: boolean, why: Why): Sight<Why> {
+  return seenUnless(holds ? undefined : why);
 }
 
 /** Makes what is seen of a fact whose reading is missing. */

@@ -4,7 +4,7 @@ import { type KeyRef, type MacsecFrames, strongValue, type WantedSettings } from
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, Evidence, PortFacts } from "../model/campaign.ts";
-import { gapOf, type Sight, seen, seenUnless, unseenFor } from "../model/claims.ts";
+import { gapOf, seen, seenIf, seenUnless, unseenFor } from "../model/claims.ts";
 import type { RotationSettings } from "../model/desired.ts";
 import { bgpUp, drainOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../model/reason.ts";
@@ -53,8 +53,6 @@ export function provenOld(entry: CampaignLink): Proven | undefined {
   return { which: "old", ...entry.old, keepsKey };
 }
 
-const unless = (holds: boolean, why: Cause): Sight<Cause> => seenUnless(holds ? undefined : why);
-
 const routerUnread: Cause = { code: "router.unread" };
 const framesUnread: Cause = { code: "frames.unread" };
 
@@ -68,29 +66,29 @@ function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | 
   const observed = strongValue(port.settings);
   return gapOf<"key-proven", Cause>("key-proven", {
     secured: () =>
-      unless(controlledPort === "secured", { code: "mka.port", state: controlledPort }),
+      seenIf(controlledPort === "secured", { code: "mka.port", state: controlledPort }),
     key: () => {
       const isWanted = principalCkn === wanted.key.ckn;
-      return unless(isWanted, { code: "mka.otherPrincipal", wanted: wanted.which });
+      return seenIf(isWanted, { code: "mka.otherPrincipal", wanted: wanted.which });
     },
     peer: () => {
       if (livePeers !== 1) return seenUnless({ code: "mka.livePeers", count: livePeers });
-      return unless(respondedPeers === 1, { code: "mka.peerWithoutSak" });
+      return seenIf(respondedPeers === 1, { code: "mka.peerWithoutSak" });
     },
-    sak: () => unless(latestSak?.receive === true && latestSak.transmit, { code: "mka.sakOneWay" }),
+    sak: () => seenIf(latestSak?.receive === true && latestSak.transmit, { code: "mka.sakOneWay" }),
     suite: () => {
       const suite = strongValue(port.liveSuite);
       const isWanted = suite === wanted.settings.suite;
-      return unless(isWanted, { code: "macsec.suite", suite: suite ?? null });
+      return seenIf(isWanted, { code: "macsec.suite", suite: suite ?? null });
     },
-    policy: () => unless(observed?.policy === "mustSecure", { code: "macsec.notMustSecure" }),
+    policy: () => seenIf(observed?.policy === "mustSecure", { code: "macsec.notMustSecure" }),
     settings: () => {
       const [gap] = wanted.keepsKey ? settingsGaps(wanted.settings, observed) : [];
       return seenUnless(gap && { code: "macsec.setting", ...gap });
     },
     // How many moved is counted over the run.
     frames: () => (framesOf(snapshot) === undefined ? unseenFor(framesUnread) : seen),
-    far: () => unless(far === wanted.which || far === "either", { code: "farEnd.is", far }),
+    far: () => seenIf(far === wanted.which || far === "either", { code: "farEnd.is", far }),
   });
 }
 
@@ -225,10 +223,10 @@ export function steadyGap(
   if (port === undefined || state === undefined) return routerUnread;
   const isSilent = probe !== undefined && probe.at >= since && probe.answered === 0;
   return gapOf<"carries-again", Cause>("carries-again", {
-    undrained: () => unless(port.drain === "off", { code: "link.drained" }),
-    secured: () => unless(port.carriedBy !== "nothing", { code: "link.unusable" }),
-    routed: () => unless(bgpUp(state, link.port), { code: "bgp.down" }),
-    answered: () => unless(!isSilent, { code: "probe.unanswered" }),
+    undrained: () => seenIf(port.drain === "off", { code: "link.drained" }),
+    secured: () => seenIf(port.carriedBy !== "nothing", { code: "link.unusable" }),
+    routed: () => seenIf(bgpUp(state, link.port), { code: "bgp.down" }),
+    answered: () => seenIf(!isSilent, { code: "probe.unanswered" }),
   });
 }
 

@@ -14,7 +14,7 @@ import {
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
-import { gapOf, type Sight, seenUnless, unseenFor } from "../model/claims.ts";
+import { gapOf, type Sight, seen, seenUnless, unseenFor } from "../model/claims.ts";
 import {
   bgpUp,
   drainOf,
@@ -185,9 +185,15 @@ export function farEndOf(
   now: Instant,
   graceEnd: Instant,
 ): FarEnd {
-  if (peer === undefined) return "unknown";
-  if (now < graceEnd) return "updating";
-  return peer.provisioning === "settled" ? setTo(peer, entry) : peer.provisioning;
+  const named = peer === undefined ? "unknown" : setTo(peer, entry);
+  const { provisioning = "unknown" } = peer ?? {};
+  const gap = gapOf<"far-end-holds", FarEnd>("far-end-holds", {
+    read: () => (peer === undefined ? unseenFor("unknown") : seen),
+    alone: () => (now < graceEnd ? unseenFor("updating") : seen),
+    ended: () => (provisioning === "settled" ? seen : unseenFor(provisioning)),
+    named: () => (named === "other" ? unseenFor(named) : seen),
+  });
+  return gap ?? named;
 }
 
 /** Returns the key or settings that the far end is set to, whatever became of its last change. */

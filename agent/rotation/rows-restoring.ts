@@ -1,10 +1,10 @@
 // restoring and reverting: traffic comes back, or the old key does.
 
 import type { CampaignKind, Context, Outcome, Row } from "../model/campaign.ts";
+import { judge, sightOf } from "../model/claims.ts";
 import type { Cause } from "../model/reason.ts";
 import {
   breaksFirst,
-  farIsNew,
   farIsOld,
   holdsNew,
   holdsOld,
@@ -33,6 +33,18 @@ import {
 const carries = ({ facts, port }: Context): boolean =>
   port?.drain === "off" && facts.carrying.kind === "held" && port.pending === "none";
 
+/** The link carries by this version alone, at both ends. */
+function hasEnded({ facts, port }: Context, on: "old" | "new"): boolean {
+  const { kind } = judge("campaign-ended", {
+    alone: () => sightOf(port && port.keys === on),
+    confirmed: () => sightOf(port && port.pending === "none"),
+    far: () => sightOf(facts.far === on || facts.far === "either"),
+    undrained: () => sightOf(port && port.drain === "off"),
+    carries: () => sightOf(facts.carrying.kind === "held"),
+  });
+  return kind === "holds";
+}
+
 const successes = {
   enrol: "enrolled",
   change: "changed",
@@ -42,11 +54,7 @@ const successes = {
 const doneAs = (kind: CampaignKind): Row => ({
   name: `restoring.${successes[kind]}`,
   when: (context) =>
-    context.campaign.kind === kind &&
-    carries(context) &&
-    context.port?.keys === "new" &&
-    !lacksFreshSak(context) &&
-    farIsNew(context),
+    context.campaign.kind === kind && hasEnded(context, "new") && !lacksFreshSak(context),
   next: "done",
   mark: { outcome: successes[kind] },
 });
@@ -88,7 +96,7 @@ export const restoring: readonly Row[] = [
   doneAs("rotate"),
   {
     name: "restoring.reverted",
-    when: (context) => carries(context) && context.port?.keys === "old" && farIsOld(context),
+    when: (context) => hasEnded(context, "old"),
     next: "done",
     mark: { outcome: "reverted" },
   },

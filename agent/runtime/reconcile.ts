@@ -23,7 +23,7 @@ import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
 import { authInUse } from "./tunnels/key-unit.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
-import { markAuths, markReached } from "./tunnels/tunnel-reached.ts";
+import { isConfirmed, markAuths, markReached } from "./tunnels/tunnel-reached.ts";
 import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
 import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
@@ -276,6 +276,8 @@ export class Reconciler {
       const details = { effect: "none", where: device, next: "linkseal status" } as const;
       throw new LinksealError("device.locked", text, details);
     }
+    // That it waits no longer tells nothing of a look at which it still did.
+    if (recalled.kind === "absent" && strongValue(state.control)?.commitPending !== false) return;
     const isWhole = this.#isWhole(tunnel, state);
     if (recalled.kind === "pending") {
       const acts = { where: device, effect: "unknown" } as const;
@@ -288,8 +290,9 @@ export class Reconciler {
     if (tunnel !== undefined && this.#wishes.mayBePart(state, tunnel)) {
       await removeTunnel(this.#parts, { name: tunnel, device }, signal);
     } else if (isWhole || recalled.kind === "absent") {
+      const isAnswered = recalled.kind === "pending";
       const isReached = (name: string): boolean =>
-        state.ipsec.some((one) => one.name === name) && this.#isWhole(name, state);
+        isConfirmed(name, state, isAnswered) && this.#isWhole(name, state);
       await markAuths(this.#parts, named(memory().puts, place), isReached);
     }
     await write({ kind: "pending", device: place, token: null });

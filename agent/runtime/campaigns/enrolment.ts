@@ -1,10 +1,17 @@
 // Begins the enrolment of links that have no key on either end, and adopts those keyed by hand.
 
 import { LinksealError } from "#hal/error.ts";
-import { type KeyRef, type MacsecSettings, strongValue, type WantedSettings } from "#hal/model.ts";
+import {
+  type Ckn,
+  type KeyRef,
+  type MacsecSettings,
+  strongValue,
+  type WantedSettings,
+} from "#hal/model.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
+import { gapOf, seenIf } from "../../model/claims.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import { type Binding, type Memory, named, openCampaign } from "../../store/journal/memory.ts";
@@ -229,36 +236,27 @@ async function matchOne(
   const all = port === undefined ? undefined : strongValue(port.keys);
   // A campaign that the journal does not know may have left the key of before beside its own.
   const slots = all?.filter(({ ckn }) => ckn !== before?.key.ckn);
-  const slot = slots?.[0];
+  const slot = slots?.length === 1 ? slots[0] : undefined;
   const far = snapshot.peer?.pointsAt;
-  const bare = port?.settings.kind === "known" && port.settings.value === undefined;
-  if (bare && slots?.length === 0) {
-    throw refused(link, "the router has no key: take MACsec off at the far end too, then enrol it");
-  }
-  if (port === undefined || slot === undefined || slots?.length !== 1) {
-    throw refused(link, "the router does not hold exactly one key on this port");
-  }
-  if (far === undefined) throw refused(link, "the far end has MACsec off");
-  const observed = port.settings.kind === "known" ? port.settings.value : undefined;
+  const observed = port?.settings.kind === "known" ? port.settings.value : undefined;
   const settings = foundSettings(observed, link);
-  const gap = keySizeGap(link, settings.suite);
-  if (gap !== undefined) throw refused(link, gap.text, gap.next);
-  const versions = await vault.versions(link.key.cak, signal);
-  const version = versions.find((each) => each.id === far.cakSecretId);
-  if (version?.enabled !== true) {
-    throw refused(link, `the far end points at no enabled version of ${link.key.cak}`);
-  }
-  const ckn = await readCkn(vault, far.cknSecretId, signal);
-  if (ckn !== slot.ckn) {
-    throw refused(link, "the CKN on the router is not the one that the far end points at");
+  const isOpen = observed === undefined && slots?.length === 0;
+  const hasBoth = slot !== undefined && far !== undefined;
+  const sizeGap = hasBoth ? keySizeGap(link, settings.suite) : undefined;
+  if (sizeGap !== undefined) throw refused(link, sizeGap.text, sizeGap.next);
+  const versions = hasBoth ? await vault.versions(link.key.cak, signal) : [];
+  const version = versions.find((each) => each.enabled && each.id === far?.cakSecretId);
+  const ckn = version && far && (await readCkn(vault, far.cknSecretId, signal));
+  const key = ckn && far && { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
+  const gap = adoptionGap(snapshot, { ckn: slot?.ckn, key, isOpen });
+  if (gap !== undefined || key === undefined || version === undefined) {
+    throw refused(link, gap ?? "nothing names its key");
   }
   const generation = generationOf(version);
   if ((generation ?? 0) < (before?.generation ?? 0)) {
     const next = `linkseal explain generation-rollback ${linkId(link)}`;
     throw refused(link, "both ends have an older key than the accepted one", next);
   }
-  const key: KeyRef = { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
-  if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
   return {
     key,
     settings,
@@ -268,6 +266,48 @@ async function matchOne(
     intent: parts.intent,
     how: "adopted",
   };
+}
+
+/** What the router, the vault and the far end have of the one key of a link. */
+interface FoundKey {
+  /** The only key on the port; undefined = there is none, or another beside it. */
+  readonly ckn: Ckn | undefined;
+  /** The pair that the far end names; undefined = none, or not enabled in the vault. */
+  readonly key: KeyRef | undefined;
+  /** Whether MACsec is off on the port. */
+  readonly isOpen: boolean;
+}
+
+/** Returns why a link is not known to run on one key of the vault; undefined = it does. */
+function adoptionGap(
+  { link, state, peer }: LinkSnapshot,
+  { ckn, key, isOpen }: FoundKey,
+): string | undefined {
+  const port = portOf(state, link.port);
+  const waits = (state && strongValue(state.control))?.commitPending;
+  const isRunning = peer?.provisioning === "updating" || peer?.provisioning === "unknown";
+  return gapOf<"adopted", string>("adopted", {
+    alone: () =>
+      seenIf(
+        ckn !== undefined,
+        isOpen
+          ? "the router has no key: take MACsec off at the far end too, then enrol it"
+          : "the router does not hold exactly one key on this port",
+      ),
+    confirmed: () =>
+      seenIf(waits === false, "a commit waits on the router, or it is not known whether one does"),
+    named: () => seenIf(peer?.pointsAt !== undefined, "the far end has MACsec off"),
+    settled: () =>
+      seenIf(!isRunning, "a change of the far end runs, or is not known to have ended"),
+    enabled: () =>
+      seenIf(key !== undefined, `the far end points at no enabled version of ${link.key.cak}`),
+    same: () =>
+      seenIf(key?.ckn === ckn, "the CKN on the router is not the one that the far end points at"),
+    secured: () => {
+      const isSecured = port !== undefined && key !== undefined && securedBy(port, key);
+      return seenIf(isSecured, "MKA is not secured by this key at the moment");
+    },
+  });
 }
 
 /** Settings on the router count as accepted; a later config may want them changed. */

@@ -9,6 +9,7 @@ import type { Instant, World } from "#hal/world.ts";
 import { type NeededRight, type RightGate, rightsOf } from "../../compare/azure-rights.ts";
 import { grantOf, type Permission, permissionsIn } from "../../compare/permissions.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
+import { type Judgement, judge, type Sight, seen, unseenFor } from "../../model/claims.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
 import type { MissingRight, RightsReport, UnreadScope } from "../../model/rights-report.ts";
 
@@ -84,10 +85,13 @@ export class RightsReader {
     const missing: MissingRight[] = [];
     const unknown = new Map<string, UnreadScope>();
     for (const right of this.#rightsOf(of)) {
-      for (const scope of this.#idsOf(right)) {
-        const why = this.#verdict(scope, right.action);
-        if (why === "missing") missing.push({ action: right.action, scope });
-        else if (why !== "held") unknown.set(scope.toLowerCase(), { scope, ...why });
+      const ids = this.#idsOf(right);
+      for (const id of ids.length === 0 ? [undefined] : ids) {
+        const scope = id ?? placeOf(right);
+        const found = this.#judge(id, right.action);
+        if (found.kind === "refuted") missing.push({ action: right.action, scope });
+        if (found.kind !== "unknown" || unknown.has(scope.toLowerCase())) continue;
+        unknown.set(scope.toLowerCase(), { scope, ...found.why });
       }
     }
     return { missing, unknown: [...unknown.values()] };
@@ -129,11 +133,26 @@ export class RightsReader {
     return states.find((details) => details !== undefined);
   }
 
-  #verdict(scope: string, action: string): "held" | "missing" | Why {
-    const answer = this.#answers.get(scope.toLowerCase());
-    if (answer?.entries === undefined) return answer?.failure ?? notAsked;
-    const grant = grantOf(answer.entries.list, action);
-    return grant === "conditional" ? conditional : grant;
+  #judge(scope: string | undefined, action: string): Judgement<"right-present", Why> {
+    return judge<"right-present", Why>("right-present", {
+      named: () => (scope === undefined ? unseenFor(unnamed) : seen),
+      granted: () => this.#granted(scope ?? "", action),
+    });
+  }
+
+  #granted(scope: string, action: string): Sight<Why> {
+    const { entries, failure } = this.#answers.get(scope.toLowerCase()) ?? {};
+    const isOld =
+      entries !== undefined && this.#parts.world.clock.now() - entries.at > entriesMsMax;
+    if (entries === undefined || isOld) return unseenFor(failure ?? notAsked);
+    switch (grantOf(entries.list, action)) {
+      case "held":
+        return seen;
+      case "conditional":
+        return unseenFor(conditional);
+      case "missing":
+        return { kind: "refuted", why: notGranted };
+    }
   }
 
   async #ask(document: ReadDocument, scope: string, signal: AbortSignal): Promise<void> {
@@ -178,7 +197,19 @@ function distinct(ids: readonly string[]): readonly string[] {
   return ids.filter((_id, index) => lower.indexOf(lower[index] ?? "") === index);
 }
 
-const notAsked: Why = { why: "they were not asked for yet", next: "linkseal status" };
+/** The port whose document would name a scope, or the scope itself. */
+const placeOf = ({ scope }: NeededRight): string =>
+  "port" in scope ? scope.port : "id" in scope ? scope.id : scope.url;
+
+const notAsked: Why = {
+  why: "they were not asked for yet, or not in the last 15 minutes",
+  next: "linkseal status",
+};
+const unnamed: Why = {
+  why: "no document of the port that was read names its identity",
+  next: "linkseal doctor",
+};
+const notGranted: Why = { why: "no role gives it", next: "linkseal doctor" };
 const conditional: Why = {
   why: "a condition of the role decides, which linkseal does not evaluate",
   next: "give a right that a campaign needs by a role without a condition",

@@ -1,6 +1,7 @@
 // Notes in the journal which tunnels of the intent a device has, and what they authenticate with.
 
 import { type DeviceState, strongValue } from "#hal/model.ts";
+import { judge, sightOf } from "../../model/claims.ts";
 import type { Desired } from "../../model/desired.ts";
 import {
   type JournalRecord,
@@ -23,13 +24,26 @@ interface ReachedParts {
 export async function markReached(parts: ReachedParts, state: DeviceState): Promise<void> {
   const { desired, device, memory, write, intent } = parts;
   if (pendingOn(memory(), device).length > 0) return;
-  // A change that still waits for its confirmation may disappear at any moment.
-  if (strongValue(state.control)?.commitPending !== false) return;
   for (const tunnel of desired.tunnels) {
     if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
-    if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
+    if (!isConfirmed(tunnel.name, state)) continue;
     await write({ kind: "tunnel", name: tunnel.name, intent });
   }
+}
+
+/** Returns true if a tunnel is there for good; `isAnswered`: its device has taken the confirm. */
+export function isConfirmed(
+  name: string,
+  { ipsec, control }: DeviceState,
+  isAnswered = false,
+): boolean {
+  const waits = strongValue(control)?.commitPending;
+  const { kind } = judge("commit-confirmed", {
+    shown: () => sightOf(ipsec.some((entry) => entry.name === name)),
+    // A change that still waits may disappear at any moment.
+    ended: () => sightOf(isAnswered || (waits === undefined ? undefined : !waits)),
+  });
+  return kind === "holds";
 }
 
 /** Records what a change gave to those tunnels that it reached, unless the journal has that. */

@@ -3,8 +3,8 @@
 
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
-import { whyNot } from "#agent/health/tunnel-bundle.ts";
-import { blockGaps } from "#agent/health/verify.ts";
+import { isOpenTunnel, whyNot } from "#agent/health/tunnel-bundle.ts";
+import { blockGaps, verify } from "#agent/health/verify.ts";
 import type { CampaignLink } from "#agent/model/campaign.ts";
 import type { ClaimName, claims } from "#agent/model/claims.ts";
 import type { LinkHealth } from "#agent/model/health.ts";
@@ -22,6 +22,7 @@ import {
   steadyOf,
 } from "#agent/rotation/evidence.ts";
 import { carryGap, farEndOf, portFacts } from "#agent/rotation/facts.ts";
+import { isConfirmed } from "#agent/runtime/tunnels/tunnel-reached.ts";
 import {
   type DeviceState,
   known,
@@ -53,7 +54,8 @@ import {
 export const routerClaims = [
   ...["must-secure", "link-protected", "received-encrypted", "sent-encrypted"],
   ...["link-drained", "link-carries", "carries-again", "key-proven"],
-  ...["tunnel-carries", "tunnel-protected", "block-in-place"],
+  ...["tunnel-up", "tunnel-carries", "tunnel-protected", "block-in-place"],
+  ...["commit-confirmed", "key-removed"],
 ] as const satisfies readonly ClaimName[];
 
 export type RouterClaim = (typeof routerClaims)[number];
@@ -320,6 +322,21 @@ const unblocked: Negation = (scene) => {
   return isThere ? withDevice(scene, { blocked: known([], nowOf(scene)) }) : undefined;
 };
 
+/** Asks of the newest look, which is none once it is old. */
+const onFresh =
+  (says: (scene: Scene, state: DeviceState) => boolean): Case<RouterClaim>["holds"] =>
+  (scene, now) => {
+    const state = fresh(scene.states.at(-1), health, now);
+    return state !== undefined && says(scene, state);
+  };
+
+type ControlValue = DeviceState["control"] extends Reading<infer V> ? V : never;
+const waiting = changed<ControlValue>(
+  (_scene, state) => state.control,
+  (scene, reading) => withDevice(scene, { control: reading }),
+  (value) => ({ ...value, commitPending: true }),
+);
+
 /** One case for each claim: a claim without one does not compile. */
 export const cases: { readonly [C in RouterClaim]: Case<C> } = {
   "must-secure": {
@@ -378,11 +395,7 @@ export const cases: { readonly [C in RouterClaim]: Case<C> } = {
       lit: port("linkUp", () => false),
       undrained: drained,
       routed: bgpDown,
-      settled: changed<NonNullable<ControlValue>>(
-        (_scene, state) => state.control,
-        (scene, reading) => withDevice(scene, { control: reading }),
-        (value) => ({ ...value, commitPending: true }),
-      ),
+      settled: waiting,
       secured: session({ controlledPort: "blocked" }),
       policy: settings({ policy: "shouldSecure" }),
       // Which keys a port has may be anything, as long as it was read.
@@ -418,12 +431,35 @@ export const cases: { readonly [C in RouterClaim]: Case<C> } = {
       far: oneLooked,
     },
   },
+  "tunnel-up": {
+    scene: "tunnel",
+    holds: onFresh(({ tunnel }, state) => isOpenTunnel(tunnel.name, state)),
+    ages: "look",
+    otherwise: { ike: ikeDown, sas: noInbound },
+  },
+  "commit-confirmed": {
+    scene: "tunnel",
+    holds: onFresh(({ tunnel }, state) => isConfirmed(tunnel.name, state)),
+    ages: "look",
+    otherwise: {
+      shown: (scene) => withNewest(scene, (state) => ({ ...state, ipsec: [] })),
+      ended: waiting,
+    },
+  },
+  "key-removed": {
+    scene: "protected",
+    holds: onFresh(({ link }, state) => {
+      const removal = { kind: "macsec.removeKey", port: link.port, ckn: otherKey.ckn } as const;
+      return verify([removal], state).length === 0;
+    }),
+    ages: "look",
+    otherwise: {
+      absent: port("keys", (slots) => [...slots, { ckn: otherKey.ckn, role: "fallback" }]),
+    },
+  },
   "tunnel-carries": {
     scene: "tunnel",
-    holds: ({ tunnel, ...scene }, now) => {
-      const state = fresh(scene.states.at(-1), health, now);
-      return state !== undefined && whyNot(tunnel, state) === undefined;
-    },
+    holds: onFresh(({ tunnel }, state) => whyNot(tunnel, state) === undefined),
     ages: "look",
     otherwise: {
       ike: ikeDown,
@@ -449,17 +485,12 @@ export const cases: { readonly [C in RouterClaim]: Case<C> } = {
   },
   "block-in-place": {
     scene: "tunnel",
-    holds: ({ tunnel, ...scene }, now) => {
-      const state = fresh(scene.states.at(-1), health, now);
-      return state !== undefined && blockGaps(state, tunnel.remotePrefixes).length === 0;
-    },
+    holds: onFresh(({ tunnel }, state) => blockGaps(state, tunnel.remotePrefixes).length === 0),
     isOpen: ({ states }) => states.at(-1)?.blocked !== undefined,
     ages: "look",
     otherwise: { listed: unblocked },
   },
 };
-
-type ControlValue = DeviceState["control"] extends Reading<infer V> ? V : never;
 
 export function framesOf(scene: Scene): MacsecFrames | undefined {
   const newest = scene.states.at(-1);

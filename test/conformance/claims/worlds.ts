@@ -6,6 +6,7 @@ import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#hal/
 import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
+import { otherKey } from "../../unit/agent/health-evidence.ts";
 import { drive, type Rig } from "../rig.ts";
 import { type Case, cases, framesOf, type RouterClaim, routerClaims } from "./cases.ts";
 import {
@@ -100,8 +101,8 @@ const unseenThere: Readonly<Record<string, readonly RouterClaim[]>> = {
     "key-proven",
   ],
   // With BGP inside it, its hold time tells; this tunnel has none.
-  "nothing arrives by the tunnel": ["tunnel-carries"],
-  "nothing returns by the tunnel": ["tunnel-carries"],
+  "nothing arrives by the tunnel": ["tunnel-up", "tunnel-carries"],
+  "nothing returns by the tunnel": ["tunnel-up", "tunnel-carries"],
 };
 
 /** What was on the wire, and in the tunnel, up to a moment. */
@@ -166,9 +167,13 @@ const truths: Readonly<Record<RouterClaim, (truth: Truth) => boolean>> = {
   "link-carries": (truth) => carries(truth) && !truth.rig.router.commits.pending(),
   "carries-again": carries,
   "key-proven": (truth) => holdsKey(truth) && truth.rig.links[0].fibre.carries(),
+  "tunnel-up": tunnelUp,
   "tunnel-carries": tunnelUp,
   "tunnel-protected": ({ rig: { router, tunnel } }) => !router.clearPath(tunnel.name),
   "block-in-place": () => true,
+  "commit-confirmed": ({ rig: { router } }) => !router.commits.pending(),
+  "key-removed": ({ rig: { links } }) =>
+    links[0].edge.keys().every(({ ckn }) => ckn !== otherKey.ckn),
 };
 
 /** A claim that was made of a world in which it was false. */

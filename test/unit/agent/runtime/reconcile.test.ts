@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { wallAfter } from "#hal/world.ts";
-import { capabilities, never, wallStart } from "../../kit/site-bench.ts";
+import { capabilities, never, settled, wallStart } from "../../kit/site-bench.ts";
 import { clearPort, desired, desiredOf, link, securedPort, wall } from "../../kit/snapshot-kit.ts";
 import {
   backedBy,
@@ -213,6 +213,20 @@ describe("the transaction that a predecessor left pending", () => {
     scene.running = [];
     await scene.turn();
     expect(scene.memory.pending).toEqual({});
+    expect((await scene.turn()).running).toEqual(["hub-1"]);
+  });
+
+  it("a transaction that the router took back since the last look is not recorded", async () => {
+    const scene = left(desired);
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/2" } as const;
+    scene.memory = { ...scene.memory, puts: { "edge-a": { "hub-1": auth } } };
+    await settled(scene.clock, scene.reconciler.observe(never));
+    scene.revert();
+    await settled(scene.clock, scene.reconciler.mend(never));
+    await settled(scene.clock, scene.reconciler.rested());
+    expect(scene.memory.auths).toEqual({});
+    await scene.turn();
+    expect([scene.memory.pending, scene.memory.auths]).toEqual([{}, {}]);
     expect((await scene.turn()).running).toEqual(["hub-1"]);
   });
 

@@ -15,7 +15,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { SimVault } from "#sim/site/vault.ts";
 import { type BenchOptions, RotationRunnerBench } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
-import { at, bindingOf, clearPort, peerOff, peerOn } from "../../../kit/snapshot-kit.ts";
+import { at, bindingOf, clearPort, peerOff, peerOn, session } from "../../../kit/snapshot-kit.ts";
 
 export type Name = "primary" | "secondary";
 export const names: readonly Name[] = ["primary", "secondary"];
@@ -59,6 +59,19 @@ export class BeginBench extends RotationRunnerBench {
     for (const name of names) bench.bind(name);
     await bench.observe(met);
     bench.log.length = 0;
+    return bench;
+  }
+
+  /** The key as a person has left it: on both ends, and not in the journal. */
+  static async byHand(): Promise<BeginBench> {
+    const bench = await BeginBench.begun();
+    for (const name of names) {
+      const [key] = bench.store.pairs(bench.linkOf(name).key).slice(-1);
+      if (key === undefined) throw new Error("there is a pair");
+      const secured = known({ ...session, principalCkn: key.ckn }, at(0));
+      bench.port[name] = { ...bench.port[name], session: secured };
+      bench.unbind(name);
+    }
     return bench;
   }
 

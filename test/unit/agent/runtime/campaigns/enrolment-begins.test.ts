@@ -6,7 +6,7 @@ import { known } from "#hal/model.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
 import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { ckn, refused } from "../../../kit/site-bench.ts";
-import { at, session, settings, wall } from "../../../kit/snapshot-kit.ts";
+import { at, settings, wall } from "../../../kit/snapshot-kit.ts";
 import { asked, BeginBench, type Name, names } from "./begin-bench.ts";
 
 /** Nothing has a key yet; the vault holds one pair for each link. */
@@ -170,21 +170,8 @@ describe("an enrolment waits", () => {
 });
 
 describe("a link that was keyed by hand", () => {
-  /** The key as a person has left it: on both ends, and not in the journal. */
-  async function byHand(): Promise<BeginBench> {
-    const bench = await BeginBench.begun();
-    for (const name of names) {
-      const [key] = bench.store.pairs(bench.linkOf(name).key).slice(-1);
-      if (key === undefined) throw new Error("there is a pair");
-      const secured = known({ ...session, principalCkn: key.ckn }, at(0));
-      bench.port[name] = { ...bench.port[name], session: secured };
-      bench.unbind(name);
-    }
-    return bench;
-  }
-
   it("a link keyed by hand is adopted with its key and its own settings", async () => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     const [found] = await bench.adoption([], ["primary"]);
     const [key] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     const [version] = bench.store.versions("erd-demo-1-cak").slice(-1);
@@ -284,6 +271,20 @@ describe("a link that was keyed by hand", () => {
       "the CKN on the router is not the one that the far end points at",
     ],
     [
+      "whose router waits for the confirm of a commit",
+      (bench) => {
+        bench.commitPending = true;
+      },
+      "a commit waits on the router, or it is not known whether one does",
+    ],
+    ...(["updating", "unknown"] as const).map((provisioning): readonly [string, Spoil, string] => [
+      `whose far end is ${provisioning}`,
+      (bench) => {
+        bench.peers.primary = { ...bench.peers.primary, provisioning };
+      },
+      "a change of the far end runs, or is not known to have ended",
+    ]),
+    [
       "that MKA does not secure just now",
       (bench) => {
         const { session: _session, ...port } = bench.port.primary ?? {};
@@ -293,7 +294,7 @@ describe("a link that was keyed by hand", () => {
     ],
   ];
   it.each(refusals)("a link %s is not adopted", async (_name, spoil, why) => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     spoil(bench);
     const error = await refused(bench.adoption([], ["primary"]));
     expect(error).toMatchObject({
@@ -304,7 +305,7 @@ describe("a link that was keyed by hand", () => {
   });
 
   it("a link with other settings is adopted as found with the risk asFound", async () => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     const seen = { ...settings, includeSci: false, replayWindow: 8 };
     bench.port.primary = { ...bench.port.primary, settings: known(seen, at(0)) };
     const error = await refused(bench.adoption([], ["primary"]));
@@ -321,7 +322,7 @@ describe("a link that was keyed by hand", () => {
   });
 
   it("a link without settings on the router is adopted under the config's", async () => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     bench.port.primary = { ...bench.port.primary, settings: known(undefined, at(0)) };
     expect((await refused(bench.adoption([], ["primary"]))).code).toBe("gate.riskNotAccepted");
     const [found] = await bench.adoption(["asFound"], ["primary"]);
@@ -329,7 +330,7 @@ describe("a link that was keyed by hand", () => {
   });
 
   it("a link is not adopted if another link of the group has its CAK", async () => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     const [pair] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     if (pair === undefined) throw new Error("there is a pair");
     const cakSecretId = bench.store.put("other-cak", bench.store.value(pair.cakSecretId));
@@ -338,7 +339,7 @@ describe("a link that was keyed by hand", () => {
   });
 
   it("a link is not adopted if another link of the group has its key", async () => {
-    const bench = await byHand();
+    const bench = await BeginBench.byHand();
     const [key] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     if (key === undefined) throw new Error("there is a pair");
     bench.rebind("secondary", { key });

@@ -229,12 +229,25 @@ describe("the reader of rights", () => {
     bench.identities = undefined;
     bench.answer = (scope) => ({ value: scope === identity ? [] : [{ actions: ["*"] }] });
     await bench.refresh();
-    expect(bench.report).toEqual({ missing: [], unknown: [] });
+    const [unnamed, ...others] = bench.report?.unknown ?? [];
+    expect(unnamed).toMatchObject({ scope: port, why: expect.stringContaining("identity") });
+    expect([others, bench.report?.missing]).toEqual([[], []]);
+    bench.identities = [];
+    expect(bench.report?.unknown).toEqual([unnamed]);
     bench.identities = [identity];
     expect(bench.report?.unknown).toMatchObject([{ scope: identity }]);
     await bench.refresh();
     expect(bench.report?.missing.map(({ scope }) => scope)).toEqual([identity]);
     expect(bench.asked).toHaveLength(3);
+  });
+
+  it("rights are unknown once their answer is old and no question was asked since", async () => {
+    const bench = new Bench();
+    await bench.refresh();
+    await bench.clock.runFor(899_000);
+    expect(bench.report?.unknown).toEqual([]);
+    await bench.clock.runFor(2_000);
+    expect(bench.report?.unknown.map(({ scope }) => scope)).toEqual([port, identity, group]);
   });
 
   it("scopes that differ in case alone are one", async () => {
