@@ -10,7 +10,7 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import { gapOf, type Sight, seenIf, seenUnless, unseenFor } from "../model/claims.ts";
+import { gapOf, type Sight, seenIf, seenUnless } from "../model/claims.ts";
 import { portOf } from "../model/link-snapshot.ts";
 import { sameTransforms } from "./tunnel.ts";
 
@@ -75,13 +75,10 @@ function roleOf(state: DeviceState, port: string, ckn: string): string | undefin
 function removed(state: DeviceState, port: string, ckn: string): readonly string[] {
   const keys = portOf(state, port)?.keys;
   const slots = keys === undefined ? undefined : strongValue(keys);
-  const isThere = slots?.some((slot) => slot.ckn === ckn);
-  const gap = gapOf<"key-removed", string>("key-removed", {
-    absent: () =>
-      slots === undefined
-        ? unseenFor(`${port}: the keys cannot be read`)
-        : seenIf(isThere === false, `${port}: the key ${ckn} is still there`),
-  });
+  const isGone = slots?.every((slot) => slot.ckn !== ckn) === true;
+  const why = slots === undefined ? "the keys cannot be read" : `the key ${ckn} is still there`;
+  const absent = (): Sight<string> => seenIf(isGone, `${port}: ${why}`);
+  const gap = gapOf<"key-removed", string>("key-removed", { absent });
   return gap === undefined ? [] : [gap];
 }
 

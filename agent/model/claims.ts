@@ -161,11 +161,7 @@ export const claims = {
       ),
     },
   },
-  "tunnel-up": {
-    says: "the tunnel is up at this end",
-    use: "tells",
-    facts: tunnelUp,
-  },
+  "tunnel-up": { says: "the tunnel is up at this end", use: "tells", facts: tunnelUp },
   "tunnel-carries": {
     says: "traffic may be led into the tunnel",
     use: "takes",
@@ -241,20 +237,14 @@ export const claims = {
     use: "takes",
     facts: {
       shown: before("the router lists what it made", "tunnels"),
-      ended: before(
-        "the same look shows no commit that waits, or its confirm was answered",
-        "control",
-      ),
+      ended: before("no commit waits in that look, or its confirm was answered", "control"),
     },
   },
   "commit-saved": {
     says: "a boot of the router takes back no commit of ours",
     use: "tells",
     facts: {
-      answered: fact("router", "until the next commit")(
-        "it answered the save of each commit of ours, or saves with each one",
-        "unsaved",
-      ),
+      answered: fact("router", "for ever")("it answered the save of each of them", "unsaved"),
     },
   },
   "key-removed": {
@@ -278,10 +268,7 @@ export const claims = {
     use: "takes",
     facts: {
       read: fact("far end", fresh)("it was read, after each write of ours", "peer"),
-      alone: fact("agent", "this process")(
-        "nothing that the process before has sent can still land",
-        "graceEnd",
-      ),
+      alone: fact("agent", "for ever")("no request of an earlier process can land", "graceEnd"),
       ended: fact("far end", fresh)("its last change has ended, and took effect", "peer"),
       named: fact("far end", fresh)("its document names it, with its settings", "peer"),
     },
@@ -303,14 +290,8 @@ export const claims = {
     says: "the agent's identity has a right in Azure",
     use: "tells",
     facts: {
-      named: fact("Azure", "the last document")(
-        "the config or the port's document names the scope",
-        "details",
-      ),
-      granted: fact("Azure", "15 min")(
-        "a role without a condition grants it at that scope",
-        "permissions",
-      ),
+      named: fact("Azure", "for ever")("config or port's document name its scope", "details"),
+      granted: fact("Azure", "15 min")("a role grants it without a condition", "permissions"),
     },
   },
   "row-proven": {

@@ -27,11 +27,11 @@ export function claimsPage(): string {
     "nothing speaks against it is no fact. Where one was not seen the answer is `unknown`, and",
     "where its opposite was seen, that. An effect that gives (undrain, restore, the way back)",
     "waits for none of them but that the link can carry.\n",
-    "`npm test -- claims` takes each fact away on every platform (missing, nonsense, old, weak,",
-    "contradicted, otherwise; for verdicts also two at once) and sees the claim fall; then it",
-    "searches for worlds in which all facts were seen and the claim is false. One kind is known,",
-    "and named there: frames that vanish behind the far end's port show in a round trip alone,",
-    "which is the claim `delivered`.\n",
+    "`npm test -- claims` takes each fact away, on every platform or from the agent's own records",
+    "(missing, nonsense, old, weak, contradicted, otherwise; for verdicts and records also two at",
+    "once) and sees the claim fall; then it searches for worlds in which all facts were seen and",
+    "the claim is false. One kind is known, and named there: frames that vanish behind the far",
+    "end's port show in a round trip alone, which is the claim `delivered`.\n",
     ...sections,
   ].join("\n");
 }

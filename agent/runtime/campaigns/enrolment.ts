@@ -1,13 +1,8 @@
 // Begins the enrolment of links that have no key on either end, and adopts those keyed by hand.
 
 import { LinksealError } from "#hal/error.ts";
-import {
-  type Ckn,
-  type KeyRef,
-  type MacsecSettings,
-  strongValue,
-  type WantedSettings,
-} from "#hal/model.ts";
+import type { KeyRef, KeySlot, MacsecSettings, WantedSettings } from "#hal/model.ts";
+import { strongValue } from "#hal/model.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
@@ -240,7 +235,6 @@ async function matchOne(
   const far = snapshot.peer?.pointsAt;
   const observed = port?.settings.kind === "known" ? port.settings.value : undefined;
   const settings = foundSettings(observed, link);
-  const isOpen = observed === undefined && slots?.length === 0;
   const hasBoth = slot !== undefined && far !== undefined;
   const sizeGap = hasBoth ? keySizeGap(link, settings.suite) : undefined;
   if (sizeGap !== undefined) throw refused(link, sizeGap.text, sizeGap.next);
@@ -248,7 +242,7 @@ async function matchOne(
   const version = versions.find((each) => each.enabled && each.id === far?.cakSecretId);
   const ckn = version && far && (await readCkn(vault, far.cknSecretId, signal));
   const key = ckn && far && { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
-  const gap = adoptionGap(snapshot, { ckn: slot?.ckn, key, isOpen });
+  const gap = adoptionGap(snapshot, slot, key);
   if (gap !== undefined || key === undefined || version === undefined) {
     throw refused(link, gap ?? "nothing names its key");
   }
@@ -268,47 +262,35 @@ async function matchOne(
   };
 }
 
-/** What the router, the vault and the far end have of the one key of a link. */
-interface FoundKey {
-  /** The only key on the port; undefined = there is none, or another beside it. */
-  readonly ckn: Ckn | undefined;
-  /** The pair that the far end names; undefined = none, or not enabled in the vault. */
-  readonly key: KeyRef | undefined;
-  /** Whether MACsec is off on the port. */
-  readonly isOpen: boolean;
-}
-
 /** Returns why a link is not known to run on one key of the vault; undefined = it does. */
 function adoptionGap(
   { link, state, peer }: LinkSnapshot,
-  { ckn, key, isOpen }: FoundKey,
+  only: KeySlot | undefined,
+  key: KeyRef | undefined,
 ): string | undefined {
   const port = portOf(state, link.port);
+  const isOff = port?.settings.kind === "known" && port.settings.value === undefined;
+  const alone = isOff && strongValue(port.keys)?.length === 0 ? noKey : notOneKey;
   const waits = (state && strongValue(state.control))?.commitPending;
   const isRunning = peer?.provisioning === "updating" || peer?.provisioning === "unknown";
+  const isSecured = port !== undefined && key !== undefined && securedBy(port, key);
+  const noVersion = `the far end points at no enabled version of ${link.key.cak}`;
+  const otherCkn = "the CKN on the router is not the one that the far end points at";
   return gapOf<"adopted", string>("adopted", {
-    alone: () =>
-      seenIf(
-        ckn !== undefined,
-        isOpen
-          ? "the router has no key: take MACsec off at the far end too, then enrol it"
-          : "the router does not hold exactly one key on this port",
-      ),
+    alone: () => seenIf(only !== undefined, alone),
     confirmed: () =>
       seenIf(waits === false, "a commit waits on the router, or it is not known whether one does"),
     named: () => seenIf(peer?.pointsAt !== undefined, "the far end has MACsec off"),
     settled: () =>
       seenIf(!isRunning, "a change of the far end runs, or is not known to have ended"),
-    enabled: () =>
-      seenIf(key !== undefined, `the far end points at no enabled version of ${link.key.cak}`),
-    same: () =>
-      seenIf(key?.ckn === ckn, "the CKN on the router is not the one that the far end points at"),
-    secured: () => {
-      const isSecured = port !== undefined && key !== undefined && securedBy(port, key);
-      return seenIf(isSecured, "MKA is not secured by this key at the moment");
-    },
+    enabled: () => seenIf(key !== undefined, noVersion),
+    same: () => seenIf(key?.ckn === only?.ckn, otherCkn),
+    secured: () => seenIf(isSecured, "MKA is not secured by this key at the moment"),
   });
 }
+
+const noKey = "the router has no key: take MACsec off at the far end too, then enrol it";
+const notOneKey = "the router does not hold exactly one key on this port";
 
 /** Settings on the router count as accepted; a later config may want them changed. */
 function foundSettings(observed: MacsecSettings | undefined, link: DesiredLink): WantedSettings {

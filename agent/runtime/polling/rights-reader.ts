@@ -9,7 +9,7 @@ import type { Instant, World } from "#hal/world.ts";
 import { type NeededRight, type RightGate, rightsOf } from "../../compare/azure-rights.ts";
 import { grantOf, type Permission, permissionsIn } from "../../compare/permissions.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
-import { type Judgement, judge, type Sight, seen, unseenFor } from "../../model/claims.ts";
+import { type Judgement, judge, type Sight, seen, seenIf, unseenFor } from "../../model/claims.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
 import type { MissingRight, RightsReport, UnreadScope } from "../../model/rights-report.ts";
 
@@ -142,17 +142,10 @@ export class RightsReader {
 
   #granted(scope: string, action: string): Sight<Why> {
     const { entries, failure } = this.#answers.get(scope.toLowerCase()) ?? {};
-    const isOld =
-      entries !== undefined && this.#parts.world.clock.now() - entries.at > entriesMsMax;
-    if (entries === undefined || isOld) return unseenFor(failure ?? notAsked);
-    switch (grantOf(entries.list, action)) {
-      case "held":
-        return seen;
-      case "conditional":
-        return unseenFor(conditional);
-      case "missing":
-        return { kind: "refuted", why: notGranted };
-    }
+    const oldest = this.#parts.world.clock.now() - entriesMsMax;
+    if (entries === undefined || entries.at < oldest) return unseenFor(failure ?? notAsked);
+    const grant = grantOf(entries.list, action);
+    return grant === "conditional" ? unseenFor(conditional) : seenIf(grant === "held", notGranted);
   }
 
   async #ask(document: ReadDocument, scope: string, signal: AbortSignal): Promise<void> {
@@ -201,14 +194,8 @@ function distinct(ids: readonly string[]): readonly string[] {
 const placeOf = ({ scope }: NeededRight): string =>
   "port" in scope ? scope.port : "id" in scope ? scope.id : scope.url;
 
-const notAsked: Why = {
-  why: "they were not asked for yet, or not in the last 15 minutes",
-  next: "linkseal status",
-};
-const unnamed: Why = {
-  why: "no document of the port that was read names its identity",
-  next: "linkseal doctor",
-};
+const notAsked: Why = { why: "they were not asked for in 15 minutes", next: "linkseal status" };
+const unnamed: Why = { why: "no document of the port names its identity", next: "linkseal doctor" };
 const notGranted: Why = { why: "no role gives it", next: "linkseal doctor" };
 const conditional: Why = {
   why: "a condition of the role decides, which linkseal does not evaluate",
