@@ -84,6 +84,8 @@ export class RoutingObserver {
   #md5: Md5Counters | undefined;
   /** The last rise: a session that waits for its next try has the same trouble meanwhile. */
   #counted: Counted | undefined;
+  /** A neighbour may keep the routes of an FRR that has died (RFC 4724, section 4.2). */
+  #hadSession = false;
   /** The moment since when a drain is configured, by port. */
   #drained = new Map<PortName, Instant>();
 
@@ -93,9 +95,10 @@ export class RoutingObserver {
   }
 
   /**
-   * Returns unknown if FRR does not answer, or in words that are not understood. An FRR that does
-   * not run, without a session in the kernel, is as none: campaigns wait for it. `beside`: what
-   * this host protects by other means than MACsec, past which nothing may be advertised.
+   * Returns unknown if FRR does not answer, or in words that are not understood. Where FRR does not
+   * run, the kernel lists no BGP connection and none was seen before, this host has no BGP
+   * (`notSupported`). `beside`: what this host protects by other means than MACsec, past which
+   * nothing may be advertised.
    */
   async observe(
     subnets: readonly Subnet[],
@@ -119,6 +122,7 @@ export class RoutingObserver {
           return [reported, await this.#gaps(reported, scope, at, bounded), advertised] as const;
         },
       );
+      this.#hadSession ||= observation.sessions.length > 0;
       const rise = this.#rise(observation.md5, at);
       const troubleOf = (session: SessionObservation): string | undefined =>
         sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
@@ -128,9 +132,8 @@ export class RoutingObserver {
       );
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
-      if (error.code === "transport.unreachable" && (await this.#isMute(signal))) {
-        return unknown("notSupported", at);
-      }
+      const mayBeNone = error.code === "transport.unreachable" && !this.#hadSession;
+      if (mayBeNone && (await this.#isMute(signal))) return unknown("notSupported", at);
       return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
     }
   }

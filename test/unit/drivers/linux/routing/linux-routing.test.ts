@@ -288,7 +288,7 @@ describe("an FRR that does not answer", () => {
   });
 
   // A host with FRR's package and no BGP had tunnels of an unknown state for ever.
-  it("an FRR that does not run counts as none where the kernel lists none", async () => {
+  it("a host whose FRR does not run has no BGP where the kernel lists none", async () => {
     const head = "Recv-Q Send-Q Local Address:Port Peer Address:Port";
     const session = "0      0      192.0.2.1:179      192.0.2.2:40112";
     const fails = reply(255, "", "Cannot open netlink socket");
@@ -307,6 +307,14 @@ describe("an FRR that does not answer", () => {
       const wanted = unknown(isMute ? "notSupported" : "queryFailed", at);
       expect(await bench.observe()).toEqual(wanted);
     }
+  });
+
+  it("a host whose FRR has died may still have routes at a neighbour that it had", async () => {
+    const bench = new Bench(["vtysh"]);
+    expect((await bench.observe()).kind).toBe("known");
+    bench.frr.silence = reply(1, "", "Exiting: failed to connect to any daemons.");
+    bench.frr.connections = reply(0, "Recv-Q Send-Q Local Address:Port Peer Address:Port\n");
+    expect(await bench.observe()).toEqual(unknown("queryFailed", bench.clock.now()));
   });
 
   it("a drain keeps its time while FRR does not answer", async () => {
