@@ -50,7 +50,7 @@ const patienceMs = (paths: readonly string[]): number => {
     return 3_600_000;
   // Many tunnels are mended one after the other, one is harmed in twelve ways, and a host has two
   // links and a tunnel: that takes long where it is emulated.
-  if (/ipsec\/(?:libreswan-(?:agent|bgp|fifty)|backup)/.test(first)) return 2_400_000;
+  if (/ipsec\/(?:libreswan-(?:agent|bgp|fifty)|backup)|\/said\./.test(first)) return 2_400_000;
   return first.includes("kernel/package/") ? 1_800_000 : 800_000 + 100_000 * paths.length;
 };
 
@@ -90,6 +90,7 @@ const longAlone = [
   "test/kernel/package/package.test.ts",
   "test/kernel/package/upgrade.test.ts",
   "test/kernel/reboot.test.ts",
+  "test/kernel/said/said.test.ts",
   "test/process/disk-calls.test.ts",
   "test/process/evidence-flood.test.ts",
   "test/process/hostile-site.test.ts",
@@ -122,10 +123,10 @@ const atGate = [
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/psk-(agent|pair))/;
 /**
- * These wait for hours, kill at hundreds of steps, or have fifty tunnels: that takes minutes in
- * virtual time alone.
+ * These wait for hours, kill at hundreds of steps, have fifty tunnels, or read each second: that
+ * takes minutes in virtual time alone.
  */
-const onVirtualTime = /kernel\/(host-faults\/|pair\/|ipsec\/libreswan-fifty)/;
+const onVirtualTime = /kernel\/(host-faults\/|pair\/|said\/|ipsec\/libreswan-fifty)/;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   (emulated && !paths.every((path) => onVirtualTime.test(path))) ||
   paths.some((path) => onDebian.test(path))

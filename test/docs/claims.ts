@@ -31,7 +31,9 @@ export function claimsPage(): string {
     "(missing, nonsense, old, weak, contradicted, otherwise; for verdicts and records also two at",
     "once) and sees the claim fall; then it searches for worlds in which all facts were seen and",
     "the claim is false. One kind is known, and named there: frames that vanish behind the far",
-    "end's port show in a round trip alone, which is the claim `delivered`.\n",
+    "end's port show in a round trip alone, which is the claim `delivered`. `npm test -- said`",
+    "prints what a whole agent says each second beside a capture, while far ends, programs and",
+    "vaults on a real kernel deceive it.\n",
     ...sections,
   ].join("\n");
 }

@@ -1,14 +1,16 @@
-// Frames that arrive at a port, counted below everything: MACsec, and data in the clear.
+// Frames that arrive at a port, counted below everything: MACsec, ESP, and data in the clear.
 
 import { enterNetwork, ipJson, native } from "../kernel/lab.ts";
 
 /** ETH_P_ALL: a SecY hides its frames from a socket that asks only for their type. */
 const everything = 0x0003;
-const etherTypes = { macsec: 0x88e5, eapol: 0x888e } as const;
+const etherTypes = { macsec: 0x88e5, eapol: 0x888e, ipv4: 0x0800 } as const;
 const typeAt = 12;
 /** The octet of the SecTAG with TCI and AN, and its E bit (IEEE 802.1AE-2018, 9.5 and 9.9). */
 const tciAt = 14;
 const encryptionBit = 0x08;
+/** The octet of an IPv4 header with the protocol (RFC 791, 3.1), and the number of ESP. */
+const [protocolAt, esp] = [23, 50];
 const broadcast = new Uint8Array(6).fill(0xff);
 
 export class WireWatch implements Disposable {
@@ -18,6 +20,8 @@ export class WireWatch implements Disposable {
   readable = 0;
   /** Frames of data in the clear so far. */
   clear = 0;
+  /** Packets of ESP (RFC 4303) so far, which are not in the clear. */
+  esp = 0;
   /** The first octets of the newest frame under MACsec. */
   newest = "";
   readonly #socket: ReturnType<typeof native.openFrames>;
@@ -45,7 +49,9 @@ export class WireWatch implements Disposable {
     const type = this.#room.readUInt16BE(typeAt);
     if (type === etherTypes.eapol) return;
     if (type !== etherTypes.macsec) {
-      this.clear += 1;
+      const isEsp = type === etherTypes.ipv4 && this.#room.readUInt8(protocolAt) === esp;
+      if (isEsp) this.esp += 1;
+      else this.clear += 1;
       return;
     }
     this.sealed += 1;

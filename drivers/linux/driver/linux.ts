@@ -204,8 +204,10 @@ function otherHost(host: Host): Pick<Device, "back" | "examine"> {
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
   const { session, kernel, routingObserver, ipsec } = host;
   const observed = await kernel.observe(signal);
-  const macsec: MacsecPort[] = [];
-  for (const port of observed.macsec) macsec.push(await withAgreement(host, port, signal));
+  // All at once: those that hang take no longer than one of them.
+  const macsec = await Promise.all(
+    observed.macsec.map((port) => withAgreement(host, port, signal)),
+  );
   const state = {
     ...(ipsec === undefined ? observed : await observeTunnels(ipsec, observed, signal)),
     macsec,

@@ -12,6 +12,8 @@ import { replyBytesMax } from "../mka/protocol.ts";
 export const systemNet = "/run/linkseal-net/net.sock";
 const systemMka = "/run/linkseal-mka";
 const answerMsMax = 10_000;
+/** A process that hangs leaves time for the kernel and charon, which are of the same look. */
+const observeMsMax = 3_000;
 /** Longer than the longest wait for a change that the process is asked for. */
 const waitMsMax = 30_000;
 
@@ -64,9 +66,14 @@ export class MkaClients {
   }
 
   async observe(port: PortName, signal: AbortSignal): Promise<MkaResult> {
-    const at = this.#world.clock.now();
+    const { clock } = this.#world;
+    const at = clock.now();
+    const limit = { ms: observeMsMax, where: port, effect: "none" } as const;
     try {
-      return { kind: "observed", observation: await this.at(port).observe(signal), at };
+      const observation = await withDeadline(clock, limit, signal, (bounded) =>
+        this.at(port).observe(bounded),
+      );
+      return { kind: "observed", observation, at };
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       return { kind: error.code === "transport.unreachable" ? "away" : "failed", at };

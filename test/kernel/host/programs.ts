@@ -18,7 +18,7 @@ export interface Output {
 }
 
 /** A program, and what it printed so far. */
-interface Started {
+export interface Started {
   readonly child: ChildProcess;
   readonly output: () => string;
 }

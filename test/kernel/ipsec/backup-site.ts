@@ -13,7 +13,8 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite as buildCloud } from "#sim/site/site.ts";
 import { links } from "../../lab/lab.ts";
 import { farPort, StandIn } from "../../lab/stand-in.ts";
-import { Programs } from "../host/programs.ts";
+import { readyMark } from "../../process/program.ts";
+import { Programs, type Started } from "../host/programs.ts";
 import { buildPair, edgeAs, farAs, type Pair, stopRouter, type } from "../host/router.ts";
 import { ip, ipBatch, leaveNetworks } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
@@ -40,8 +41,12 @@ export class BackupSite implements AsyncDisposable {
   readonly charon: Daemon;
   readonly far: Daemon;
   readonly #folder = mkdtempSync(join(tmpdir(), "linkseal-backup-"));
-  readonly #standIn: StandIn;
-  readonly #cloud: ReturnType<typeof buildCloud>;
+  /** The far ends of the links. */
+  readonly standIn: StandIn;
+  /** Its vault is the agent's. */
+  readonly cloud: ReturnType<typeof buildCloud>;
+  /** The agent, and the MKA process of each port as `mka PORT`. */
+  readonly processes = new Map<string, Started>();
   readonly #over = new AbortController();
   #following: Promise<void> = Promise.resolve();
   #served: Served | undefined;
@@ -52,11 +57,11 @@ export class BackupSite implements AsyncDisposable {
     this.programs = new Programs(this.#folder, pair.edge.network);
     this.charon = new Daemon(pair.edge.network);
     this.far = new Daemon(pair.far.network);
-    this.#standIn = new StandIn(pair.far.network);
+    this.standIn = new StandIn(pair.far.network);
     const shape = { seed: "backup", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
-    this.#cloud = buildCloud(shape);
-    this.#cloud.vault.put("hub-1-psk", gatewayPsk);
-    this.#cloud.links[0]?.msee.setPort({ bandwidthGbps: 10 });
+    this.cloud = buildCloud(shape);
+    this.cloud.vault.put("hub-1-psk", gatewayPsk);
+    this.cloud.links[0]?.msee.setPort({ bandwidthGbps: 10 });
   }
 
   /** Opens the site: both links run in the clear, and no config has been accepted yet. */
@@ -69,12 +74,13 @@ export class BackupSite implements AsyncDisposable {
     await site.far.start();
     await site.#gateway();
     const path = join(site.#folder, "site.sock");
-    site.#served = await serveSite(siteHandler(site.#cloud), path);
-    site.#pace = paceClock(site.#cloud.clock, { speed: cloudSpeed });
+    site.#served = await serveSite(siteHandler(site.cloud), path);
+    site.#pace = paceClock(site.cloud.clock, { speed: cloudSpeed });
     site.#following = site.#follow();
     await site.programs.serve("net", "--charon", site.charon.socket);
-    for (const { port } of links) await site.programs.serve("mka", port);
-    await site.programs.serve("agent");
+    for (const name of [...links.map(({ port }) => `mka ${port}`), "agent"]) {
+      site.processes.set(name, await site.programs.serveUntil(readyMark, ...name.split(" ")));
+    }
     return site;
   }
 
@@ -151,7 +157,7 @@ export class BackupSite implements AsyncDisposable {
   /** Sets the key to which the cloud points each far end on its hardware. */
   async #follow(): Promise<void> {
     const given = new Map<string, string>();
-    const [first] = this.#cloud.links;
+    const [first] = this.cloud.links;
     while (!this.#over.signal.aborted) {
       for (const [index, { port }] of links.entries()) {
         const link = index === 0 ? "link1" : "link2";
@@ -160,22 +166,22 @@ export class BackupSite implements AsyncDisposable {
         const id = state?.pointsAt?.cakSecretId;
         if (id === undefined || ckn === undefined || given.get(port) === ckn) continue;
         given.set(port, ckn);
-        const cak = this.#cloud.vault.valueForFarEnd(id);
-        await this.#standIn.give(port, { ckn, cak, suite });
+        const cak = this.cloud.vault.valueForFarEnd(id);
+        await this.standIn.give(port, { ckn, cak, suite });
       }
       await rest(200);
     }
   }
 
-  /** Applies the config; `prove` is a tunnel's option such as `{ backs: …, prove: … }`. */
-  async apply(prove: string): Promise<void> {
+  /** Applies the config; `prove` is that option of the backup tunnel, absent = there is none. */
+  async apply(prove?: string): Promise<void> {
     const file = join(this.#folder, "site.yaml");
     writeFileSync(file, this.#config(prove));
     const { err, status } = await this.programs.run("apply", file, "--yes");
     if (status !== 0) throw new Error(`not accepted: ${err}`);
   }
 
-  #config(prove: string): string {
+  #config(prove: string | undefined): string {
     const site = `"unix:${join(this.#folder, "site.sock")}"`;
     const link = ({ name, port }: (typeof links)[number], index: number): string =>
       `      - { name: ${name}, device: edge, port: ${port}, azureLink: link${index + 1}, ` +
@@ -190,16 +196,11 @@ export class BackupSite implements AsyncDisposable {
       `      charon: "unix:${this.charon.socket}", frr: ${this.pair.edge.frr.shell.at(-1)} }`,
       "groups:",
       "  - name: erd-demo",
-      `    expressRoutePort: ${this.#cloud.links[0]?.msee.name}`,
+      `    expressRoutePort: ${this.cloud.links[0]?.msee.name}`,
       "    drain: prepend",
       "    links:",
       ...links.map(link),
-      "tunnels:",
-      `  - { name: ${backup.name}, device: edge, local: { address: ${outer.edge} },`,
-      `      remote: { address: ${outer.gateway} }, auth: { psk: hub-1-psk },`,
-      "      protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] },",
-      `      bgp: { local: ${inside.edge}, peer: ${inside.gateway} },`,
-      `      backs: erd-demo, prove: ${prove} }`,
+      ...(prove === undefined ? [] : tunnelLines(prove)),
       "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
       "rotation:",
       "  { settle: 8s, soak: 4s, verify: 5m, confirm: 15m, putGrace: 5s,",
@@ -242,10 +243,19 @@ export class BackupSite implements AsyncDisposable {
     this.programs[Symbol.dispose]();
     await this.#pace?.stop();
     await this.#served?.close();
-    this.#standIn[Symbol.dispose]();
+    this.standIn[Symbol.dispose]();
     for (const daemon of [this.charon, this.far]) daemon[Symbol.dispose]();
     for (const router of [this.pair.edge, this.pair.far]) stopRouter(router);
     leaveNetworks();
     rmSync(this.#folder, { recursive: true });
   }
 }
+
+const tunnelLines = (prove: string): readonly string[] => [
+  "tunnels:",
+  `  - { name: ${backup.name}, device: edge, local: { address: ${outer.edge} },`,
+  `      remote: { address: ${outer.gateway} }, auth: { psk: hub-1-psk },`,
+  "      protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] },",
+  `      bgp: { local: ${inside.edge}, peer: ${inside.gateway} },`,
+  `      backs: erd-demo, prove: ${prove} }`,
+];

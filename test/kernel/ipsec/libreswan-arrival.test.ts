@@ -5,11 +5,10 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { lostOf, makeRoom, startFlows, type } from "../host/router.ts";
-import { ip } from "../lab.ts";
 import { AgentSite } from "./agent-site.ts";
 import { BgpAgent } from "./bgp-agent.ts";
 import { buildForeignBgpSite, edgeAs, gatewayAs } from "./bgp-site.ts";
-import { buildForeignSite, outer } from "./libreswan-site.ts";
+import { buildForeignSite, loseInbound, outer, withoutSa } from "./libreswan-site.ts";
 import { inner } from "./site.ts";
 
 const evidenceMs = 90_000;
@@ -20,24 +19,6 @@ const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
-
-/** Deletes the SA by which the gateway receives from that address; its own way out stays. */
-function loseInbound(gateway: string, from: string, to: string): void {
-  const states = ip("-n", gateway, "xfrm", "state", "list").split(/^(?=src )/m);
-  const inbound = states.filter((one) => one.startsWith(`src ${from} dst ${to}\n`));
-  const spis = inbound.flatMap((one) => /spi (0x[0-9a-f]+)/.exec(one)?.[1] ?? []);
-  expect(spis.length).toBeGreaterThan(0);
-  for (const spi of spis) {
-    const sa = ["src", from, "dst", to, "proto", "esp", "spi", spi];
-    ip("-n", gateway, "xfrm", "state", "delete", ...sa);
-  }
-}
-
-/** The packets for which the kernel of this network had no SA. */
-function withoutSa(network: string): number {
-  const counters = ip("netns", "exec", network, "cat", "/proc/net/xfrm_stat");
-  return Number(/XfrmInNoStates\s+(\d+)/.exec(counters)?.[1]);
-}
 
 interface Told {
   readonly ms: number;

@@ -70,3 +70,24 @@ export function hideEdge({ middle: network }: ForeignSite): void {
   const rule = 'add rule ip hide out oifname "gateway" ip saddr 198.51.100.1 masquerade';
   ip("netns", "exec", network, "nft", `${rules}; ${rule}`);
 }
+
+/**
+ * Deletes the SA by which the gateway receives from that address; its own way out stays.
+ * @throws RangeError if there is none
+ */
+export function loseInbound(gateway: string, from: string, to: string): void {
+  const states = ip("-n", gateway, "xfrm", "state", "list").split(/^(?=src )/m);
+  const inbound = states.filter((one) => one.startsWith(`src ${from} dst ${to}\n`));
+  const spis = inbound.flatMap((one) => /spi (0x[0-9a-f]+)/.exec(one)?.[1] ?? []);
+  if (spis.length === 0) throw new RangeError(`no SA from ${from} to ${to}`);
+  for (const spi of spis) {
+    const sa = ["src", from, "dst", to, "proto", "esp", "spi", spi];
+    ip("-n", gateway, "xfrm", "state", "delete", ...sa);
+  }
+}
+
+/** The packets for which the kernel of this network had no SA. */
+export function withoutSa(network: string): number {
+  const counters = ip("netns", "exec", network, "cat", "/proc/net/xfrm_stat");
+  return Number(/XfrmInNoStates\s+(\d+)/.exec(counters)?.[1]);
+}

@@ -67,7 +67,7 @@ export class LinuxBench {
     { port: "b0", link: "b0", prefix: "192.0.2.5/30" },
   ];
   /** The answers of the MKA processes, by port; absent = no process answers. */
-  readonly agreements = new Map<string, (request: MkaRequest) => MkaReply>();
+  readonly agreements = new Map<string, (request: MkaRequest) => MkaReply | Promise<MkaReply>>();
   server: NetControlServer;
   readonly world: World;
   readonly #programs: Programs;
@@ -145,7 +145,7 @@ export class LinuxBench {
     this.calls.push(`mka ${port} ${request.kind}${operation}`);
     const answer = this.agreements.get(port);
     if (answer === undefined) throw unreachable(path);
-    return writeReply(answer(request));
+    return writeReply(await answer(request));
   }
 
   async #http({ to, method, path, body }: HttpRequest, signal: AbortSignal) {

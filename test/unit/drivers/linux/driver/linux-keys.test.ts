@@ -3,12 +3,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { mkaFolder, withParticipant } from "#drivers/linux/driver/mka-clients.ts";
 import type { MkaReply, MkaRequest } from "#drivers/linux/mka/protocol.ts";
+import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import { known, type MacsecPort, strongValue, unknown } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
-import { ckn, never, refused } from "../../../kit/site-bench.ts";
+import { ckn, never, refused, settled } from "../../../kit/site-bench.ts";
 import { boundObservation } from "../mka-observation.ts";
 import { LinuxBench, reaches } from "./linux-bench.ts";
 
@@ -242,4 +243,17 @@ it("a change that the MKA process reports brings a notification", async () => {
   count = 3;
   await bench.clock.runFor(5_000);
   expect(bench.notifications).toHaveLength(1);
+});
+
+it("MKA processes that hang blind their ports alone, in the time of one observation", async () => {
+  const bench = await LinuxBench.make({});
+  const { promise: silence } = Promise.withResolvers<MkaReply>();
+  for (const port of ["a0", "b0"]) bench.agreements.set(port, () => silence);
+  const device = await bench.open();
+  const limit = { ms: 10_000, where: "edge", effect: "none" } as const;
+  const look = withDeadline(bench.clock, limit, never, (signal) => device.observe(signal));
+  const { macsec } = await settled(bench.clock, look);
+  const port = macsec.find((each) => each.port === "a0");
+  expect(port?.session).toMatchObject({ kind: "unknown", why: "queryFailed" });
+  expect(port?.linkUp.kind).toBe("known");
 });
