@@ -90,6 +90,16 @@ export interface MacsecPort {
   readonly keyAgreement?: Reading<KeyAgreement>;
   /** Obstacles to a secured port, a sentence each; absent where they are not reported. */
   readonly troubles?: Reading<readonly string[]>;
+  /** What other programs changed in the SecY; absent where they changed nothing, or unreported. */
+  readonly secyChanges?: Reading<SecyChanges>;
+}
+
+/** Changes of a SecY by programs other than its MKA participant, which mends them. */
+export interface SecyChanges {
+  /** How many since the participant began. */
+  readonly count: bigint;
+  /** The last one, and what became of it, as a sentence. */
+  readonly last: string;
 }
 
 /** An aggregate as it is configured; the addresses and BGP of its members belong to it. */

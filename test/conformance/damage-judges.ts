@@ -269,7 +269,7 @@ function portBy({ own }: ConfigRules): Rule<MacsecPort> {
         }),
       ),
     ),
-    keyLoss: free,
+    ...{ keyLoss: free, secyChanges: free },
     ...{ session: read(session), mkpdus: read(mkpdus), frames: read(frames), rate: read(rate) },
     failOpen: own(read(listed({ nameOf: String, each: free, gone: () => "it is closed" }))),
     keyAgreement: read(good("same")),

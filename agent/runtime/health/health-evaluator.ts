@@ -1,7 +1,7 @@
 // The health evaluator: turns observations into verdicts, warnings and events, once per turn; a
 // snapshot is taken anew.
 
-import { type Ckn, strongValue } from "#hal/model.ts";
+import { type Ckn, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { withCompromised } from "../../health/compromised.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
@@ -73,6 +73,8 @@ export class HealthEvaluator {
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
   readonly #saks = new Map<string, FollowedSak>();
+  /** Changes of each link's SecY by other programs, as they were counted last. */
+  readonly #secyChanges = new Map<string, bigint>();
   /** When BGP last led traffic over a link. */
   readonly #offeredAt = new Map<string, Instant>();
   /** When a link was last known to carry traffic. */
@@ -155,6 +157,7 @@ export class HealthEvaluator {
         if (isKnown(health.verdict)) this.#knownAt.set(about, now);
         this.#note(about, health);
         const newest = supervisor.deviceCache.history(link).at(-1);
+        this.#noteSecy(about, newest);
         observed.push(observedLink(link, health, newest, { now, settings: desired.health }));
         raised.push(...raisedBy(health, about, within));
         raised.push(...raisedIn(finders.link, scene, subject));
@@ -205,6 +208,19 @@ export class HealthEvaluator {
     const { now, event } = judge(this.#verdicts.get(about), health);
     this.#verdicts.set(about, now);
     if (event !== undefined) this.#report("verdict", about, event.text, event.rest);
+  }
+
+  /** Those before the first reading may be long past, and are in the participant's journal. */
+  #noteSecy(about: string, port: MacsecPort | undefined): void {
+    if (port === undefined || port.session.kind === "unknown") return;
+    const changes = strongValue(port.secyChanges);
+    const count = changes?.count ?? 0n;
+    const before = this.#secyChanges.get(about);
+    this.#secyChanges.set(about, count);
+    if (changes === undefined || before === undefined || count <= before) return;
+    const more = count - before - 1n;
+    const others = more === 0n ? "" : ` (and ${more} more)`;
+    this.#report("secy-changed", about, `${changes.last}${others}`, { severity: "warning" });
   }
 
   /** A SAK may be older than the first observation that shows it; its age counts from there. */

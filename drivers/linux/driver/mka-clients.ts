@@ -126,6 +126,9 @@ export function withParticipant(port: MacsecPort, observed: MkaResult): MacsecPo
     session: known(observation.session, at),
     mkpdus: known(observation.mkpdus, at),
     frames: frames.kind === "known" && clear ? { ...frames, value: clear } : frames,
+    ...(observation.secyChanges === undefined
+      ? {}
+      : { secyChanges: known(observation.secyChanges, at) }),
     ...(observation.troubles.length === 0
       ? {}
       : {

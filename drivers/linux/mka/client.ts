@@ -10,6 +10,7 @@ import type {
   MacsecSettings,
   MkaSession,
   MkpduCounters,
+  SecyChanges,
 } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { SentSecrets } from "#hal/sent-secrets.ts";
@@ -73,6 +74,8 @@ export type MkaObservation =
       readonly session: MkaSession;
       readonly mkpdus: MkpduCounters;
       readonly troubles: readonly MkaTrouble[];
+      /** Undefined = another program has changed nothing in the SecY. */
+      readonly secyChanges: SecyChanges | undefined;
       /** Frames without MACsec since the SecY was bound; undefined = not reported. */
       readonly clear: bigint | undefined;
       readonly pending: string | undefined;
@@ -226,6 +229,7 @@ const observation = variants<MkaObservation>({
     session,
     mkpdus,
     troubles: list(object({ code: oneOf(troubleCodes), text: sentence }), troublesMax),
+    secyChanges: optional(object<SecyChanges>({ count: counter, last: sentence })),
     clear: optional(counter),
     pending,
   },

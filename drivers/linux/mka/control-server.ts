@@ -12,7 +12,7 @@ import { type MkaReply, type MkaRequest, readRequest, type Within } from "./prot
 import type { KaySnapshot } from "./snapshot.ts";
 import type { OwnSettings } from "./staging.ts";
 import { type Deed, lineOf, outcomeOf } from "./staging.ts";
-import { nothingReceived, troubleText } from "./trouble-text.ts";
+import { changeText, nothingReceived, troubleText } from "./trouble-text.ts";
 
 /**
  * Names keys by CKN and settings by their former value, so that the undo log never contains a key.
@@ -334,12 +334,13 @@ export class MkaControlServer {
     const pending = this.#pending?.token;
     if (observed.kind === "waiting") return { ...observed, pending };
     const { secy, kay, silence, clear } = observed;
-    const { troubles: known, ...rest } = kay;
+    const { troubles: known, secyChanges: changes, ...rest } = kay;
     const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;
     // The last key is never removed: if there is none, none was given since the process started.
     const keyLoss = rest.keys.length === 0 ? "restart" : undefined;
-    return { kind: "bound", device, sci, ...rest, keyLoss, clear, troubles, pending };
+    const secyChanges = changes && { count: changes.count, last: changeText(changes.last) };
+    return { kind: "bound", device, sci, ...rest, keyLoss, clear, troubles, secyChanges, pending };
   }
 }
 

@@ -86,14 +86,16 @@ export type KayEvent =
     }
   | { readonly kind: "secyContradicts" }
   /** Another program changed this in the SecY. */
-  | {
-      readonly kind: "secyChanged";
-      readonly what: Difference["kind"];
-      readonly sci?: string;
-      readonly an?: number;
-      /** `nextSak`: packet numbers would come twice, so another SAK is asked for. */
-      readonly outcome: "putBack" | "removed" | "nextSak";
-    };
+  | ({ readonly kind: "secyChanged" } & SecyChange);
+
+/** What another program changed in the SecY, and what became of it. */
+export interface SecyChange {
+  readonly what: Difference["kind"];
+  readonly sci?: string;
+  readonly an?: number;
+  /** `nextSak`: packet numbers would come twice, so another SAK is asked for. */
+  readonly outcome: "putBack" | "removed" | "nextSak";
+}
 
 export type KayOutput =
   /** A complete frame. */
@@ -148,4 +150,6 @@ export interface KayObservation {
   readonly session: MkaSession;
   readonly mkpdus: KayCounters;
   readonly troubles: readonly KayTrouble[];
+  /** Undefined = another program has changed nothing. */
+  readonly secyChanges: { readonly count: bigint; readonly last: SecyChange } | undefined;
 }

@@ -55,6 +55,7 @@ export class Kay {
   readonly #asked = new Map<number, SecyOperation["kind"]>();
   readonly #kept = new KeptChannels();
   #refusal: KayTrouble | undefined;
+  #secyChanges: KayObservation["secyChanges"];
   readonly #spent = new SpentSaks();
   readonly #anDispute = new AnDispute();
   /** A member that took a SAK and could not install it asks for another by a new MI. */
@@ -294,7 +295,10 @@ export class Kay {
     if (this.#asked.size > 0 || this.#cp.device === "gone") return this.#turn(now);
     for (const difference of this.#cp.compare(secy, now)) {
       const outcome = this.#cp.mend(difference);
-      this.#emit({ ...difference, kind: "secyChanged", what: difference.kind, outcome });
+      const { kind: what, ...where } = difference;
+      const last = { ...where, what, outcome };
+      this.#secyChanges = { count: (this.#secyChanges?.count ?? 0n) + 1n, last };
+      this.#emit({ kind: "secyChanged", ...last });
       if (outcome === "nextSak") this.#retryAt ??= now;
     }
     return this.#turn(now);
@@ -466,6 +470,7 @@ export class Kay {
       cp: this.#cp,
       counters: this.#counts.read(),
       refusal: this.#refusal,
+      secyChanges: this.#secyChanges,
       now,
     });
   }

@@ -47,11 +47,12 @@ export interface Observed {
   readonly cp: Cp;
   readonly counters: KayCounters;
   readonly refusal: KayTrouble | undefined;
+  readonly secyChanges: KayObservation["secyChanges"];
   readonly now: Instant;
 }
 
 export function observe(observed: Observed): KayObservation {
-  const { settings, actors, cp, counters } = observed;
+  const { settings, actors, cp, counters, secyChanges } = observed;
   const { suite, includeSci, keyServerPriority, replayWindow, sakRekeyMs } = settings;
   const keys = actors.map(
     ({ ckn }, index): KeySlot => ({ ckn, role: index === 0 ? "primary" : "fallback" }),
@@ -71,6 +72,7 @@ export function observe(observed: Observed): KayObservation {
     session: sessionOf(observed),
     mkpdus: counters,
     troubles: troublesOf(observed),
+    secyChanges,
   };
 }
 

@@ -1,6 +1,6 @@
-// The texts for what prevents a secured port.
+// The texts for what prevents a secured port, and for what another program changed in its SecY.
 
-import type { KayTrouble } from "./kay-types.ts";
+import type { KayTrouble, SecyChange } from "./kay-types.ts";
 import type { SakRefusal } from "./sak.ts";
 
 export interface MkaTrouble {
@@ -76,4 +76,26 @@ function refusalText(why: SakRefusal): string {
     case "notMember":
       return "it does not count us among its members";
   }
+}
+
+const changeTexts = {
+  receiveSc: "a receive channel was removed or shut",
+  receiveSa: "a receive SA was removed or changed",
+  transmitSa: "the transmit SA was removed or changed",
+  encodingAn: "frames left under another association number",
+  strayReceiveSc: "a foreign receive channel was added",
+  strayReceiveSa: "a foreign receive SA was added",
+  strayTransmitSa: "a foreign transmit SA was added",
+} as const;
+const outcomeTexts = {
+  putBack: "it was put back",
+  removed: "it was removed",
+  nextSak: "another SAK is asked for, because no packet number may come twice",
+} as const;
+
+export function changeText({ what, sci, an, outcome }: SecyChange): string {
+  const where = [sci === undefined ? [] : [`SCI ${sci}`], an === undefined ? [] : [`AN ${an}`]];
+  const place = where.flat().join(", ");
+  const named = place === "" ? "" : ` (${place})`;
+  return `another program changed the SecY: ${changeTexts[what]}${named}; ${outcomeTexts[outcome]}`;
 }

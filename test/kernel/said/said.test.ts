@@ -204,6 +204,8 @@ describe("what is said of a link each second", { timeout: 900_000 }, () => {
     expectSaid(/^primary protected; secondary protected$/, 10);
     expectCounted("in E=1", "some", -before);
     expect(changes() - had).toBe(1);
+    const told = (await run("events")).split("\n").filter((line) => line.includes("secy-changed"));
+    expect(told).toEqual([expect.stringMatching(/another program .* was removed.*; .* put back/)]);
   });
 
   it("an agent that was frozen says nothing of before, and the truth 10 s later", async () => {

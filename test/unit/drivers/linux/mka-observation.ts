@@ -38,7 +38,7 @@ export function boundObservation(change: Partial<BoundObservation> = {}): BoundO
     },
     mkpdus: { sent: 9n, received: 9n, icvFailed: 0n, unknownCkn: 0n, replayed: 0n },
     troubles: [],
-    clear: 0n,
+    ...{ clear: 0n, secyChanges: undefined },
     pending: undefined,
     ...change,
   };

@@ -46,6 +46,24 @@ describe("verdicts", () => {
   });
 });
 
+describe("changes of a SecY by another program", () => {
+  it("they are an event each time that their count rises, once they were read", () => {
+    const counts = [4n, 4n, 5n, 5n, 8n];
+    const port = (link: DesiredLink, poll: number): MacsecPort => {
+      const count = link.name === "primary" ? counts[poll] : undefined;
+      if (count === undefined) return carrying(link, poll);
+      const secyChanges = known({ count, last: `change ${count}` }, at(poll * pollMs));
+      return carrying(link, poll, { secyChanges });
+    };
+    const bench = new HealthEvaluatorBench({ port }).turn().polls(6);
+    const changes = bench.events.after(0).events.filter(({ code }) => code === "secy-changed");
+    expect(changes.map(({ about, text, severity }) => `${about} ${severity}: ${text}`)).toEqual([
+      "erd-demo/primary warning: change 5",
+      "erd-demo/primary warning: change 8 (and 2 more)",
+    ]);
+  });
+});
+
 describe("an evaluation", () => {
   it("an evaluation is handed on whole, each link and tunnel with its newest observation", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>

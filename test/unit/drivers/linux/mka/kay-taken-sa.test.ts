@@ -108,6 +108,8 @@ describe("another program changes the SecY", () => {
       expect(station.all("secyChanged")).toMatchObject([
         { what: taking.what, outcome: taking.outcome },
       ]);
+      const { last } = station.kay.observe(site.now).secyChanges ?? {};
+      expect(last).toMatchObject({ what: taking.what, outcome: taking.outcome });
       expect(a.isSecured && b.isSecured, site.describe()).toBe(true);
       expect(a.session.latestSak).toEqual(b.session.latestSak);
       const isSame = before.keyId === station.session.latestSak?.keyId;
