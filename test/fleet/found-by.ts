@@ -28,7 +28,7 @@ export const foundBy: Readonly<Record<string, string>> = {
   "put-untried": "again-5",
   "never-late": "again-1",
   undrained: "again-0",
-  "outcome-of-goal": "again-0",
+  "outcome-of-goal": "again-4",
   "no-reason": "again-1",
   "repeats-itself": "again-325",
   "cached-look": "again-0",
