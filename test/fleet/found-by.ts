@@ -30,7 +30,7 @@ export const foundBy: Readonly<Record<string, string>> = {
   undrained: "again-0",
   "outcome-of-goal": "again-4",
   "no-reason": "again-1",
-  "repeats-itself": "again-325",
+  "repeats-itself": "again-67",
   "cached-look": "again-0",
   "as-it-was": "again-7",
   "late-forgotten": "again-33",

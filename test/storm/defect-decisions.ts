@@ -75,7 +75,7 @@ const mistakes = (
 
 /** Runs the action of the last step once more in a new process, whatever an observation shows. */
 function repeating(): ActiveDefect {
-  let last: { readonly link: string; readonly action: ActionKind } | undefined;
+  let last: ActionKind | undefined;
   let restarted = false;
   return {
     heeds: () => undefined,
@@ -85,10 +85,9 @@ function repeating(): ActiveDefect {
     },
     decide: (campaign, facts) => {
       const step = decide(campaign, facts);
-      const link = `${campaign.group} ${campaign.at}`;
-      const again = restarted && last?.link === link ? last.action : undefined;
+      const again = restarted ? last : undefined;
       restarted = false;
-      if (step.action !== undefined) last = { link, action: step.action };
+      if (step.action !== undefined) last = step.action;
       return again === undefined ? step : { ...step, action: again };
     },
   };
