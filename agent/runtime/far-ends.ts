@@ -38,7 +38,7 @@ export function farEndPort(
 }
 
 /** Returns the resource whose document describes a link's far end. */
-export function farEndResource(
+function farEndResource(
   { groups }: Pick<Desired, "groups">,
   { group }: Pick<DesiredLink, "group">,
 ): string {
@@ -49,7 +49,7 @@ export function farEndResource(
  * Refuses every write (`farEnd: manual`): even if the agent has a fault, an operator makes the
  * change.
  */
-export function onlyRead(peer: PeerPort, where: string): PeerPort {
+function onlyRead(peer: PeerPort, where: string): PeerPort {
   return {
     ...peer,
     async put() {

@@ -32,7 +32,7 @@ import {
 /** How a fact can be taken away. */
 export const forms = ["missing", "old", "otherwise", "nonsense"] as const;
 /** Bends the evidence so; a text says why it has no such form. */
-export type Bend<E> = ((evidence: E) => E) | string;
+type Bend<E> = ((evidence: E) => E) | string;
 type FactName<C extends ClaimName> = keyof (typeof claims)[C]["facts"] & string;
 
 export interface RecordCase<C extends ClaimName, E> {

@@ -57,8 +57,8 @@ class Scene {
 
   /** Begins a put, and resolves once it has ended. */
   put(link: DesiredLink): Promise<unknown> {
-    const { put } = this.cache.peerPort(link);
-    return put(want, async () => undefined, never).catch((error: unknown) => error);
+    const port = this.cache.peerPort(link);
+    return port.put(want, async () => undefined, never).catch((error: unknown) => error);
   }
 
   cached(link: DesiredLink) {
