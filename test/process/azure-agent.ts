@@ -62,7 +62,8 @@ async function live({ config, site, identity }: AgentOrder, folder: string): Pro
   let status = "";
   for (const end = performance.now() + patienceMs; performance.now() < end; await rest(200)) {
     status = await verb("status", "--check");
-    if (status.trim() === "demo: protected" || agent.dead) break;
+    const isDone = /erd-demo\/secondary: restoring -> done/.test(agent.output);
+    if ((status.trim() === "demo: protected" && isDone) || agent.dead) break;
   }
   agent.child.kill("SIGTERM");
   await agent.ended;

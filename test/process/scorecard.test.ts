@@ -159,7 +159,7 @@ describe("a scorecard", () => {
     await stage.until("an old far end", async () => {
       const { groups } = await stage.view<Status>("/v1/status");
       const ages = groups.flatMap(({ links }) => links.map(({ ages }) => ages.farEndMs ?? 0));
-      return ages.every((ms) => ms > 900_000);
+      return ages.every((ms) => ms > 240_000);
     });
     await stage.until("a stale far end", async () => {
       const found = row(await card(), "macsec-on-direct");

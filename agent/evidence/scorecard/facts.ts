@@ -6,7 +6,6 @@ import { listAt, nameOf, type Outcome, textAt, unverifiable } from "./outcome.ts
 
 /** The far end of a link as the management API or a document reported it. */
 interface FarEnd {
-  readonly ageMs: number;
   readonly admin: "up" | "down" | "unknown";
   /** The identifiers of CAK and CKN; undefined = it names none. */
   readonly ids: readonly string[] | undefined;
@@ -29,8 +28,10 @@ export interface EdgeLink {
   readonly name: string;
   /** Undefined = there is no agent. */
   readonly observed: Observed | undefined;
-  /** Undefined = it was never read. */
+  /** Undefined = it was not read lately. */
   readonly farEnd: FarEnd | undefined;
+  /** How long ago it was last read, where that is too long; in milliseconds. */
+  readonly farEndAgeMs?: number;
 }
 
 export interface EdgeTunnel {
@@ -53,18 +54,16 @@ export interface ScorecardFacts {
   readonly estate: Estate;
 }
 
-/** The oldest usable reading of a far end, in milliseconds: they are read about every minute. */
-const farEndMsMax = 900_000;
-
 /** Returns the far end of a link if it was read lately, else the outcome that says why not. */
-export function freshFarEnd({ name, farEnd, observed }: EdgeLink): FarEnd | Outcome {
-  if (farEnd === undefined) {
-    const next = observed === undefined ? "export the whole port" : "linkseal doctor";
-    return unverifiable(`the far end of ${name} was not read`, next);
+export function freshFarEnd({ name, farEnd, farEndAgeMs, observed }: EdgeLink): FarEnd | Outcome {
+  if (farEnd !== undefined) return farEnd;
+  if (farEndAgeMs !== undefined) {
+    const minutes = Math.floor(farEndAgeMs / 60_000);
+    const text = `the far end of ${name} was last read ${minutes} min ago`;
+    return unverifiable(text, "linkseal doctor");
   }
-  if (farEnd.ageMs <= farEndMsMax) return farEnd;
-  const minutes = Math.floor(farEnd.ageMs / 60_000);
-  return unverifiable(`the far end of ${name} was last read ${minutes} min ago`, "linkseal doctor");
+  const next = observed === undefined ? "export the whole port" : "linkseal doctor";
+  return unverifiable(`the far end of ${name} was not read`, next);
 }
 
 /** What judges the edge where there are only documents. */
@@ -85,7 +84,6 @@ export function linksOf(port: Resource): readonly EdgeLink[] {
         config === undefined
           ? undefined
           : {
-              ageMs: 0,
               admin: adminOf(at(link, "properties", "adminState")),
               ids: ids.every((id) => id !== undefined) ? ids : undefined,
             },

@@ -157,7 +157,8 @@ function edgeOf(
         ?.links.find(({ name }) => name === link.name);
       const peer = supervisor.deviceCache.peer(link)?.state;
       const { pointsAt } = peer ?? {};
-      const ageMs = shown?.ages.farEndMs ?? Number.POSITIVE_INFINITY;
+      const farEndAgeMs = shown?.ages.farEndMs;
+      const isOld = peer === undefined && typeof farEndAgeMs === "number";
       const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];
       return {
         name: linkId(link),
@@ -168,7 +169,8 @@ function edgeOf(
           meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
           next: shown?.keyNext ?? null,
         },
-        farEnd: peer === undefined ? undefined : { ageMs, admin: peer.admin, ids },
+        farEnd: peer === undefined ? undefined : { admin: peer.admin, ids },
+        ...(isOld ? { farEndAgeMs } : {}),
       };
     }),
   );

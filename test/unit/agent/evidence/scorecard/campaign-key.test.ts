@@ -10,7 +10,7 @@ const ids = ["cak", "ckn"].map((what) => `${vault}/secrets/erd-${what}/${"a".rep
 
 function judged(key: Pick<NonNullable<EdgeLink["observed"]>, "ckn" | "meant" | "next">) {
   const observed = { verdict: "protected", codes: [], ...key } as const;
-  const link: EdgeLink = { name: "erd/primary", observed, farEnd: { ageMs: 0, admin: "up", ids } };
+  const link: EdgeLink = { name: "erd/primary", observed, farEnd: { admin: "up", ids } };
   const outcome = keysInVault({
     ...{ links: [link], tunnels: [], ports: [], connections: [] },
     vaults: { kind: "named", addresses: [vault] },
