@@ -3,16 +3,16 @@
 import type { Command } from "commander";
 import type { Launch } from "../cli/launch.ts";
 import { buildProgram } from "../cli/program.ts";
-import { registerSim } from "../simulation/sim-verbs.ts";
+import { registerSim } from "#sim/lab/verbs-sim.ts";
 import { serviceLaunch } from "./services.ts";
 
 const launch: Launch = {
   ...serviceLaunch,
-  rehearse: async (options) => await (await import("../simulation/rehearsal.ts")).rehearse(options),
+  rehearse: async (options) => await (await import("#sim/lab/rehearsal.ts")).rehearse(options),
   edits: async (platform) =>
-    await (await import("../simulation/driver-edits.ts")).driverEdits(platform),
+    await (await import("#sim/lab/driver-edits.ts")).driverEdits(platform),
   faults: async () =>
-    (await import("../simulation/simulate.ts")).faultList().map(({ name }) => name),
+    (await import("#sim/lab/simulate.ts")).faultList().map(({ name }) => name),
   registerSim,
 };
 

@@ -7,7 +7,7 @@ import { closingConnections } from "../host/host.ts";
 import { visible } from "../model/text.ts";
 import { driverBundle, type Read, readOf } from "../operate/driver-reads.ts";
 import { readConfig } from "./config-file.ts";
-import { type CheckOptions, desiredOf, labWorld, targetOf } from "./driver-check.ts";
+import { type CheckOptions, desiredOf, labWorld, targetOf } from "#sim/lab/driver-check.ts";
 import { readerOf, showReads } from "./driver-read.ts";
 import { usage } from "./failure.ts";
 import { Session } from "./session.ts";

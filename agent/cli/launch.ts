@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import type { routerNames } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
-import type { EditList, EditPlatform } from "../operate/edit-list.ts";
+import type { EditList, EditPlatform } from "#sim/lab/edit-list.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
 import type { MkaCommandLine } from "./mka-options.ts";
 

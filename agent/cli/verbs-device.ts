@@ -7,8 +7,8 @@ import { jsonText, visible } from "../model/text.ts";
 import type { Entry } from "../store/journal/journal.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
-import type { CheckOptions } from "./driver-check.ts";
-import type { EditOptions } from "./driver-edits.ts";
+import type { CheckOptions } from "#sim/lab/driver-check.ts";
+import type { EditOptions } from "#sim/lab/show-edits.ts";
 import type { ReadOptions } from "./driver-read.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
@@ -212,7 +212,7 @@ async function readReply(file: string | undefined, options: ReadOptions): Promis
 }
 
 async function showDriverEdits(launch: Launch, options: EditOptions): Promise<void> {
-  const verb = await import("./driver-edits.ts");
+  const verb = await import("#sim/lab/show-edits.ts");
   await verb.showEdits(launch, options);
 }
 
@@ -224,6 +224,6 @@ async function checkDriver(file: string | undefined, options: CheckOptions): Pro
   if (options.bundle !== undefined) {
     throw usage("a bundle has replies alone", "linkseal driver check --read-only --bundle FILE");
   }
-  const { checkDevice } = await import("./driver-check.ts");
+  const { checkDevice } = await import("#sim/lab/driver-check.ts");
   await checkDevice(file, options);
 }

@@ -2,8 +2,8 @@
 // ends the session then, so that a driver that does this is noticed.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
-import * as kit from "#hal/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import type { Dialer } from "#hal/world.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import { placeOf, platforms, wayOf } from "./place.ts";

@@ -6,8 +6,8 @@ import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { Verdict } from "#agent/model/health.ts";
 import { platforms as registry } from "#drivers/index.ts";
 import { Shells } from "#drivers/transport/shell.ts";
-import type { DeviceBench } from "#hal/conformance/bench.ts";
-import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#hal/conformance/kit.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#sim/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import {

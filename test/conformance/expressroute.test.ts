@@ -1,8 +1,8 @@
 // The far end of a real cloud: the same cases, over the management API.
 
 import { afterAll, describe, expect, it } from "vitest";
-import type { PeerBench, PeerTrouble } from "#hal/conformance/bench.ts";
-import { peerCases, runPeerCase, type Verdict } from "#hal/conformance/suite.ts";
+import type { PeerBench, PeerTrouble } from "#sim/conformance/bench.ts";
+import { peerCases, runPeerCase, type Verdict } from "#sim/conformance/suite.ts";
 import { type ArmBench, type ArmSetting, armBench, text } from "../unit/kit/arm-bench.ts";
 import { drive } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";

@@ -3,8 +3,8 @@
 
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
-import { secure } from "#hal/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import { secure } from "#sim/conformance/kit.ts";
 import type { DeviceState } from "#hal/model.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { type CiscoLayout, drawLayout, plainLayout } from "#sim/emulators/cisco-layout.ts";

@@ -2,7 +2,7 @@
 // the queries.
 
 import { describe, expect, it } from "vitest";
-import { driverEdits } from "#agent/simulation/driver-edits.ts";
+import { driverEdits } from "#sim/lab/driver-edits.ts";
 import { readers } from "#drivers/index.ts";
 
 const cak = "0".repeat(64);

@@ -2,9 +2,9 @@
 // plan, and nothing that a session of the driver leaves behind.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
-import type { DeviceBench } from "#hal/conformance/bench.ts";
-import * as kit from "#hal/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { preview } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";

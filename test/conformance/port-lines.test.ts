@@ -2,10 +2,10 @@
 // no other, also after a rotation, and a line of another writer is found wherever it is.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { DeviceBench } from "#hal/conformance/bench.ts";
-import * as kit from "#hal/conformance/kit.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import type { LineDifferences, WantedPort } from "#hal/device.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { type ConfigNode, node } from "#sim/emulators/config-tree.ts";

@@ -1,6 +1,6 @@
 // One simulated router with two links, and the bench that conformance cases see of it.
 
-import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance/bench.ts";
+import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#sim/conformance/bench.ts";
 import type { Capabilities, Device, KeyResolver } from "#hal/device.ts";
 import type { CipherSuite, KeyRef, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";

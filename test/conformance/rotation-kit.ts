@@ -1,7 +1,7 @@
 // A whole rotation of one port, by the changes that a campaign makes.
 
-import type { DeviceBench } from "#hal/conformance/bench.ts";
-import * as kit from "#hal/conformance/kit.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import type { Ckn, KeyRef } from "#hal/model.ts";
 

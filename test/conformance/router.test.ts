@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { profile, profiles } from "./profiles.ts";

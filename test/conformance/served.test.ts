@@ -13,7 +13,7 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance/suite.ts";
+} from "#sim/conformance/suite.ts";
 import type { Dialer } from "#hal/world.ts";
 import { paceClock, serveSite } from "#sim/serve/site.ts";
 import { type SiteHandler, siteHandler } from "#sim/site/protocol.ts";

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#agent/simulation/simulate.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
 import {
   deviceCases,
   peerCases,
@@ -8,7 +8,7 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance/suite.ts";
+} from "#sim/conformance/suite.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { profile, profiles } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";

@@ -1,6 +1,6 @@
 // What a run of the suite prints: how many cases each device passed, refused or failed.
 
-import type { Verdict } from "#hal/conformance/suite.ts";
+import type { Verdict } from "#sim/conformance/suite.ts";
 
 export interface Row {
   readonly profile: string;

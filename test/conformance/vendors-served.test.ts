@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { platforms as registry } from "#drivers/index.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Dialer } from "#hal/world.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { serveSsh } from "#sim/serve/ssh.ts";

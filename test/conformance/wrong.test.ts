@@ -1,7 +1,7 @@
 // For each case planted wrong devices that it must fail; what else they fail is printed.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#agent/simulation/simulate.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
 import {
   deviceCases,
   peerCases,
@@ -10,7 +10,7 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance/suite.ts";
+} from "#sim/conformance/suite.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";

@@ -7,7 +7,7 @@ import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import { Agent } from "#agent/runtime/agent.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { simulatedDialer, simulatedIdentity } from "#agent/simulation/simulate.ts";
+import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import {
   type Dialer,

@@ -3,7 +3,7 @@
 
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
-import { simulatedDialer, simulatedIdentity } from "#agent/simulation/simulate.ts";
+import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { type AuthInUse, type NextAuthState, named } from "#agent/store/journal/memory.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";

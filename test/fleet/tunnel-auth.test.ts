@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { never, refused, settled } from "../unit/kit/site-bench.ts";

@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { sightOf } from "#hal/conformance/canary.ts";
+import { sightOf } from "#sim/conformance/canary.ts";
 import { runInMachine } from "../machine/machine.ts";
 import { machineFolder } from "../machine/place.ts";
 

@@ -5,7 +5,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Plan } from "#agent/compare/plan.ts";
 import type { Reason } from "#agent/model/reason.ts";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
-import { rehearse } from "#agent/simulation/rehearsal.ts";
+import { rehearse } from "#sim/lab/rehearsal.ts";
 import type { TrafficCounters } from "../kernel/host/traffic.ts";
 import type { Lab } from "./lab.ts";
 import { betweenSupplicants, rotateUndrained } from "./undrained.ts";

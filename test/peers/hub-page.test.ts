@@ -14,8 +14,8 @@ import { type MemberState, type WaveState, waveOctets } from "#agent/fleet/wave.
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
-import type { FleetView } from "#agent/operate/hub/fleet-shape.ts";
-import { FleetWatch } from "#agent/operate/hub/fleet-watch.ts";
+import type { FleetView } from "#agent/hub/fleet-shape.ts";
+import { FleetWatch } from "#agent/hub/fleet-watch.ts";
 import type { SiteStatus } from "#agent/telemetry/fleet/status-document.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { HubEngine } from "../unit/kit/hub-engine.ts";

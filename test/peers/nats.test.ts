@@ -11,23 +11,23 @@ import type { Lack } from "#agent/fleet/engine.ts";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import type { NatsSession } from "#agent/fleet/nats-session.ts";
-import { hubInbox } from "#agent/fleet/server-accounts.ts";
+import { hubInbox } from "#agent/hub/server-accounts.ts";
 import { stores } from "#agent/fleet/stores.ts";
 import { inboxPrefix } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
-import { readVarz, withEngine } from "#agent/host/hub-session.ts";
+import { readVarz, withEngine } from "#agent/hub/host/hub-session.ts";
 import {
   type HubFinding,
   rightsFindings,
   serverBytesMax,
   serverFindings,
   storeFindings,
-} from "#agent/operate/hub/doctor.ts";
-import { FleetWatch } from "#agent/operate/hub/fleet-watch.ts";
-import { publishedHeads, publishedReport } from "#agent/operate/hub/reading.ts";
-import { makeStores } from "#agent/operate/hub/setup.ts";
+} from "#agent/hub/engine-doctor.ts";
+import { FleetWatch } from "#agent/hub/fleet-watch.ts";
+import { publishedHeads, publishedReport } from "#agent/hub/reading.ts";
+import { makeStores } from "#agent/hub/setup.ts";
 import { never } from "../unit/kit/site-bench.ts";
 import { siteStatus } from "../unit/kit/site-statuses.ts";
 import { NatsStage } from "./nats-stage.ts";

@@ -9,7 +9,7 @@ import {
   paceClock,
   type StaffedSite,
   serveSite,
-} from "#agent/simulation/simulate.ts";
+} from "#sim/lab/simulate.ts";
 import type { Instant } from "#hal/world.ts";
 import type { SiteTruth } from "#sim/base/truth.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";

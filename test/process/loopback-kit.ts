@@ -4,7 +4,7 @@
 import { expect } from "vitest";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { sightOf } from "#hal/conformance/canary.ts";
+import { sightOf } from "#sim/conformance/canary.ts";
 import { patienceMs } from "../patience.ts";
 import type { Account, CrashPoint } from "./deadly-site.ts";
 import type { Platform } from "./loopback-site.ts";

@@ -13,7 +13,7 @@ import {
   serveAzure,
   serveSite,
   serveSsh,
-} from "#agent/simulation/simulate.ts";
+} from "#sim/lab/simulate.ts";
 import { platforms as registry } from "#drivers/index.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { demoSite } from "#agent/simulation/simulate.ts";
+import { demoSite } from "#sim/lab/simulate.ts";
 import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import { isAtRest, verdictIn } from "./glance.ts";

@@ -7,7 +7,7 @@ import {
   routerPlatforms,
   type SshServed,
   serveSsh,
-} from "#agent/simulation/simulate.ts";
+} from "#sim/lab/simulate.ts";
 import { platforms } from "#drivers/index.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/model/campaign.ts";
-import { sightOf } from "#hal/conformance/canary.ts";
+import { sightOf } from "#sim/conformance/canary.ts";
 import { effort } from "../effort.ts";
 import { buildFirstVersion, firstVersion, whyNoFirstVersion } from "../first-version.ts";
 import { cannotRun } from "../why-not.ts";

@@ -3,10 +3,10 @@
 
 import type { DesiredLink, DesiredTunnel } from "#agent/model/desired.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
-import { simulatedDialer } from "#agent/simulation/simulate.ts";
-import type { DeviceBench } from "#hal/conformance/bench.ts";
-import { commit, never, secure, wanted } from "#hal/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import { commit, never, secure, wanted } from "#sim/conformance/kit.ts";
 import type { PeerState } from "#hal/device.ts";
 import { type DeviceState, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { linux } from "#drivers/linux/driver/linux.ts";
 import { caKeys } from "#drivers/linux/mka/keys.ts";
 import type { BgpPort } from "#drivers/linux/routing/frr.ts";
-import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance/bench.ts";
+import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#sim/conformance/bench.ts";
 import type { Device } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";

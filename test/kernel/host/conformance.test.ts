@@ -2,7 +2,7 @@
 // kernel, once with FRR and traffic.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import { failures, formatRows } from "../../conformance/table.ts";
 import { effort } from "../../effort.ts";
 import { WireWatch } from "../../lab/wire.ts";

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { linux } from "#drivers/linux/driver/linux.ts";
-import type { DeviceBench, PortTruth, TunnelTruth } from "#hal/conformance/bench.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
+import type { DeviceBench, PortTruth, TunnelTruth } from "#sim/conformance/bench.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Device } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { failures, formatRows } from "../../conformance/table.ts";

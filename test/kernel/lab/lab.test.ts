@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { version } from "#agent/model/version.ts";
-import { sightOf } from "#hal/conformance/canary.ts";
+import { sightOf } from "#sim/conformance/canary.ts";
 import { effort } from "../../effort.ts";
 import { type LabFaultName, labFaults } from "../../lab/faults.ts";
 import { Lab, light, links } from "../../lab/lab.ts";

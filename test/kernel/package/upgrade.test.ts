@@ -9,7 +9,7 @@ import { placeSource } from "#agent/host/places.ts";
 import { version } from "#agent/model/version.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { sightOf } from "#hal/conformance/canary.ts";
+import { sightOf } from "#sim/conformance/canary.ts";
 import { firstVersion, whyNoFirstVersion } from "../../first-version.ts";
 import { packagesOf } from "../../machine/packages.ts";
 import { Stage } from "../../process/stage.ts";

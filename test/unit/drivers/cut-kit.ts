@@ -1,7 +1,7 @@
 // A router whose connection ends as a line is sent, and that no other reaches until then: what a
 // killed agent leaves there.
 
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";

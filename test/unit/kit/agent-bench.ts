@@ -6,7 +6,7 @@ import { type Client, clientText } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";

@@ -1,7 +1,7 @@
 // An engine as a hub's requests see it: streams in memory that answer JetStream's API.
 
 import { type Bucket, bucketStream, keySubject, streamSubject } from "#agent/fleet/subjects.ts";
-import type { Asker } from "#agent/operate/hub/bucket-reader.ts";
+import type { Asker } from "#agent/hub/bucket-reader.ts";
 import type { SiteStatus } from "#agent/telemetry/fleet/status-document.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";

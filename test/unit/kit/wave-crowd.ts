@@ -4,7 +4,7 @@
 import type { HubEngine } from "#agent/fleet/engine.ts";
 import { type Ask, askOctets, isFor, type Permit, parsePermit } from "#agent/fleet/records.ts";
 import { parseWave } from "#agent/fleet/wave.ts";
-import { runWaves } from "#agent/operate/hub/wave-run.ts";
+import { runWaves } from "#agent/hub/wave-run.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { MemoryEngine } from "./engine-kit.ts";
 import { never, wallStart } from "./site-bench.ts";

@@ -14,8 +14,8 @@ import {
 } from "#agent/fleet/records.ts";
 import type { Bucket } from "#agent/fleet/subjects.ts";
 import { isOpen, parseWave, type Wave, waveOctets } from "#agent/fleet/wave.ts";
-import { stepWave } from "#agent/operate/hub/wave-run.ts";
-import { resume, stop, withdrawMember } from "#agent/operate/hub/wave-step.ts";
+import { stepWave } from "#agent/hub/wave-run.ts";
+import { resume, stop, withdrawMember } from "#agent/hub/wave-step.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { MemoryEngine } from "./engine-kit.ts";

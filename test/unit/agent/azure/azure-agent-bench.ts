@@ -3,7 +3,7 @@
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
 import type { LinkStatus, Status, WarningStatus } from "#agent/runtime/health/status.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedIdentity, simulatedWorld } from "#sim/lab/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/base/disk.ts";

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
-import { siteAccount, streamsAccount } from "#agent/fleet/server-accounts.ts";
-import { parseUsers, serverConfig } from "#agent/fleet/server-config.ts";
+import { siteAccount, streamsAccount } from "#agent/hub/server-accounts.ts";
+import { parseUsers, serverConfig } from "#agent/hub/server-config.ts";
 import { differing, stores } from "#agent/fleet/stores.ts";
 import { siteRights } from "#agent/fleet/subjects.ts";
 

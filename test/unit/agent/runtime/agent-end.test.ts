@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { simCloud } from "#agent/azure/sim-cloud.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedIdentity, simulatedWorld } from "#sim/lab/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
 import { SimDisk } from "#sim/base/disk.ts";

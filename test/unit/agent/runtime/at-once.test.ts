@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { Dialer, WallTime } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";

@@ -8,7 +8,7 @@ import { unknownClient } from "#agent/model/client.ts";
 import type { Clouds } from "#agent/model/cloud.ts";
 import { openAgent } from "#agent/operate/open.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedIdentity, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { Dialer } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";

@@ -1,7 +1,7 @@
 // What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { neighboursOn } from "#drivers/eos/config.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import { planChange, planOf } from "#drivers/eos/plan.ts";

@@ -1,7 +1,7 @@
 // What a change at a router without a candidate leaves behind where it goes wrong in the middle.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";

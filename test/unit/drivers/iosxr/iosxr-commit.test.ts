@@ -1,7 +1,7 @@
 // What a router with IOS XR takes, keeps and refuses at a commit, and what the driver makes of it.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";

@@ -2,7 +2,7 @@
 // contains keys.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";

@@ -2,8 +2,8 @@
 // its own reading, and its name is in what is told of it.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
-import { secure } from "#hal/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import { secure } from "#sim/conformance/kit.ts";
 import type { Reading } from "#hal/model.ts";
 import { type Platform, placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { benchOf, drive } from "../../../conformance/rig.ts";

@@ -2,7 +2,7 @@
 // break, and the same neighbours once more in another routing instance.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Device, PortChange } from "#hal/device.ts";
 import type { DeviceState } from "#hal/model.ts";

@@ -6,7 +6,7 @@ import { managementPathOf } from "#agent/runtime/campaigns/management-path.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { FarEndPoller } from "#agent/runtime/polling/far-end-poller.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { Device, Driver, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

@@ -6,7 +6,7 @@ import { WaitLimit } from "#agent/api/wait-limit.ts";
 import { unknownClient } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";

@@ -2,7 +2,7 @@
 // a refusal.
 
 import { describe, expect, it } from "vitest";
-import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { watchSite } from "#sim/oracle/oracle.ts";
