@@ -1,5 +1,5 @@
-// Bundles the command and the status page into dist/; does nothing when the sources are those of
-// the last build.
+// Bundles the three programs and the pages of agent and hub into dist/, a folder a program; does
+// nothing when the sources are those of the last build.
 
 import { createHash } from "node:crypto";
 import {
@@ -16,14 +16,24 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
+import sources from "#agent/programs.json" with { type: "json" };
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
 const stamp = join(dist, "STAMP");
-// Composition roots; each lazy import stays a chunk, so that a verb loads only what it uses.
-const entries = {
-  cli: "agent/bin/cli.ts",
-  "snmp-legacy-child": "drivers/transport/snmp-legacy-child.ts",
+const legacy = { "snmp-legacy-child": "drivers/transport/snmp-legacy-child.ts" };
+
+interface Program {
+  /** Composition roots; each lazy import stays a chunk, so that a verb loads only what it uses. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** The script of its page, if it has one. */
+  readonly page?: string;
+}
+
+const programs: Readonly<Record<string, Program>> = {
+  agent: { entries: { cli: sources.agent.source, ...legacy }, page: "agent/web/main.ts" },
+  hub: { entries: { cli: sources.hub.source }, page: "agent/hub/web/hub.ts" },
+  lab: { entries: { cli: sources.lab.source, ...legacy } },
 };
 
 // CommonJS packages inside an ESM bundle still call require for builtins and read __dirname.
@@ -33,7 +43,7 @@ const __dirname = import.meta.dirname;`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");
-  const code = ["{agent,drivers,hal,sim}/**/*.{ts,json}", "agent/web/*", ".ci/bundle.ts"];
+  const code = ["{agent,drivers,hal,sim}/**/*.{ts,json}", "agent/{,hub/}web/*", ".ci/bundle.ts"];
   const sources = new Set<string>(globSync(code, { cwd: root }));
   for (const path of ["package-lock.json", ...[...sources].sort((a, b) => (a < b ? -1 : 1))]) {
     hash
@@ -48,12 +58,12 @@ function isBuilt(hash: string): boolean {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
 }
 
-/** Bundles the command. Returns the paths of the sources that went into the bundle. */
-async function bundle(): Promise<readonly string[]> {
+/** Bundles a program. Returns the paths of the sources that went into the bundle. */
+async function bundle(outdir: string, { entries }: Program): Promise<readonly string[]> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: entries,
-    outdir: dist,
+    outdir,
     bundle: true,
     splitting: true,
     format: "esm",
@@ -73,8 +83,8 @@ async function bundle(): Promise<readonly string[]> {
     external: ["cpu-features", "*.node"],
   });
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
-  for (const entry of readdirSync(dist, { withFileTypes: true })) {
-    if (entry.isFile() && !written.has(entry.name)) rmSync(join(dist, entry.name));
+  for (const entry of readdirSync(outdir, { withFileTypes: true })) {
+    if (entry.isFile() && !written.has(entry.name)) rmSync(join(outdir, entry.name));
   }
   return Object.keys(metafile.inputs);
 }
@@ -89,18 +99,16 @@ function packagesIn(inputs: readonly string[]): readonly string[] {
 }
 
 /**
- * Bundles the status page and the hub's: a script each and one style sheet, nothing from other
- * origins. Returns the
- * paths of its sources.
+ * Bundles a page: one script and one style sheet, nothing from other origins. Returns the paths of
+ * its sources.
  */
-async function bundlePage(): Promise<readonly string[]> {
+async function bundlePage(folder: string, script: string): Promise<readonly string[]> {
   const web = join(root, "agent", "web");
-  const outdir = join(dist, "web");
+  const outdir = join(folder, "web");
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: [
-      { in: "agent/web/main.ts", out: "page" },
-      { in: "agent/web/hub.ts", out: "hub" },
+      { in: script, out: "page" },
       { in: "agent/web/page.css", out: "page" },
     ],
     outdir,
@@ -117,6 +125,21 @@ async function bundlePage(): Promise<readonly string[]> {
   return Object.keys(metafile.inputs);
 }
 
+/** Bundles a program and its page, with lists of the packages and the sources inside. */
+async function bundleProgram([name, program]: [string, Program]): Promise<void> {
+  const folder = join(dist, name);
+  mkdirSync(folder, { recursive: true });
+  const { page } = program;
+  const inputs = [
+    ...(await bundle(folder, program)),
+    ...(page === undefined ? [] : await bundlePage(folder, page)),
+  ];
+  const packages = JSON.stringify(packagesIn(inputs), undefined, 1);
+  writeFileSync(join(folder, "PACKAGES"), `${packages}\n`);
+  const own = [...new Set(inputs)].filter((path) => !path.includes("node_modules/")).sort();
+  writeFileSync(join(folder, "SOURCES"), own.map((path) => `${path}\n`).join(""));
+}
+
 async function main(): Promise<void> {
   mkdirSync(dist, { recursive: true });
   // This time is the file system's own and is read before the sources, so that a file which is
@@ -129,9 +152,7 @@ async function main(): Promise<void> {
   if (!isBuilt(hash)) {
     // No program trusts a bundle without a stamp.
     rmSync(stamp, { force: true });
-    const inputs = await Promise.all([bundle(), bundlePage()]);
-    const packages = JSON.stringify(packagesIn(inputs.flat()), undefined, 1);
-    writeFileSync(join(dist, "PACKAGES"), `${packages}\n`);
+    await Promise.all(Object.entries(programs).map(bundleProgram));
     writeFileSync(stamp, hash);
   }
   utimesSync(stamp, startedSeconds, startedSeconds);

@@ -18,14 +18,31 @@ const args = process.argv.slice(2);
 const { mka: _, ...started } = JSON.parse(readFileSync(join(root, "agent", "flags.json"), "utf8"));
 const flags = Object.hasOwn(started, args[0] ?? "") ? started[args[0]] : [];
 
-// Returns the bundle if no source is as new as it, else the sources: a stale bundle never runs.
-function entry() {
-  const bundle = join(root, "dist", "cli.js");
-  const sources = join(root, "agent", "bin", "cli.ts");
+// Which program runs a line, by its first words: each has a bundle and a package of its own.
+const programs = JSON.parse(readFileSync(join(root, "agent", "programs.json"), "utf8"));
+
+// Returns the name of the program whose verb the line names. Only the laboratory writes to a device
+// for `driver check`; without that program the agent's own command says which package has the verb.
+function programOf(words) {
+  const named = words[0] === "help" ? words.slice(1) : words;
+  if (named.includes("--read-only")) return "agent";
+  const found = Object.keys(programs).find((name) =>
+    Object.keys(programs[name].verbs).some((verb) =>
+      verb.split(" ").every((word, index) => named[index] === word),
+    ),
+  );
+  return found !== undefined && entry(found) !== undefined ? found : "agent";
+}
+
+// Returns the program's bundle if no source is as new as it, else its sources: a stale bundle never
+// runs. undefined = the program is not installed.
+function entry(name) {
+  const bundle = join(root, "dist", name, "cli.js");
+  const sources = join(root, programs[name].source);
   const stamp = statSync(join(root, "dist", "STAMP"), { throwIfNoEntry: false });
-  const built = stamp !== undefined && existsSync(bundle);
-  if (!existsSync(sources)) return bundle;
-  return built && isNewest(stamp.mtimeMs) ? bundle : sources;
+  const built = existsSync(bundle);
+  if (!existsSync(sources)) return built ? bundle : undefined;
+  return built && stamp !== undefined && isNewest(stamp.mtimeMs) ? bundle : sources;
 }
 
 function isNewest(stampMs) {
@@ -45,6 +62,6 @@ if (node === undefined) {
 } else if (node !== process.execPath || flags.some((flag) => !process.execArgv.includes(flag))) {
   runOn(node, [...flags, here, ...args]);
 } else {
-  const { main } = await import(pathToFileURL(entry()).href);
+  const { main } = await import(pathToFileURL(entry(programOf(args))).href);
   process.exitCode = await main(args);
 }

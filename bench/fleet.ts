@@ -3,10 +3,10 @@
 
 import { Kvm } from "@nats-io/kv";
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
-import { hubInbox } from "#agent/hub/server-accounts.ts";
 import { hostClock } from "#agent/host/clock.ts";
-import { withEngine } from "#agent/hub/host/hub-session.ts";
 import { FleetWatch } from "#agent/hub/fleet-watch.ts";
+import { withEngine } from "#agent/hub/host/hub-session.ts";
+import { hubInbox } from "#agent/hub/server-accounts.ts";
 import { whyLacking } from "../test/machine/place.ts";
 import { Browser } from "../test/peers/browser.ts";
 import { type Bench, type Figure, isShortest, sized } from "./bench.ts";

@@ -2,8 +2,8 @@
 // with the links, and not faster.
 
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { never, settled } from "../test/unit/kit/site-bench.ts";
 import { type Bench, sized } from "./bench.ts";

@@ -4,10 +4,10 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase } from "#sim/conformance/suite.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./conformance/place.ts";
 import { benchOf, drive } from "./conformance/rig.ts";
 import { playRotations } from "./storm/rotations.ts";

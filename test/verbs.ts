@@ -1,9 +1,9 @@
 // Checks, with the program itself, that it accepts a command line of the documents.
 
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 
-const program = linksealProgram();
+const program = wholeProgram();
 
 /**
  * Follows the words of the line down the tree; a path without an example is a group of verbs, not a

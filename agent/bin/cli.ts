@@ -1,30 +1,24 @@
 // The command `linkseal`. `status` and the services have paths of their own that load few modules.
 
-import { reportError } from "../cli/failure.ts";
+import { attempt } from "../cli/failure.ts";
 import { services } from "../cli/launch.ts";
 import { mkaOptions } from "../cli/mka-options.ts";
 
 /** Runs one command line; resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that closes the pipe early (`| head`) is not a failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? 0 : 1);
-  });
   const [verb, ...rest] = argv;
   const quick = verb === "status" ? quickOptions(rest) : undefined;
   const mka = verb === "mka" ? mkaOptions(rest) : undefined;
-  try {
+  return await attempt(argv, async () => {
     if (quick !== undefined) return await (await import("../cli/status.ts")).showStatus(quick);
     if (mka !== undefined) return await (await import("./mka.ts")).runMka(mka);
     if (verb !== undefined && services.includes(verb)) {
       const { run, serviceProgram } = await import("./services.ts");
       return await run(serviceProgram(), argv);
     }
-    const { linksealProgram, run } = await import("./launch.ts");
+    const { linksealProgram, run } = await import("./verbs.ts");
     return await run(linksealProgram(), argv);
-  } catch (error) {
-    return reportError(error, argv.includes("--json"));
-  }
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
+import { arrangeVerbs } from "./verb-groups.ts";
 
 /** Builds the command `linkseal`, still without verbs. */
 export function rootCommand(): Command {
@@ -12,6 +13,18 @@ export function rootCommand(): Command {
     )
     .helpOption("-h, --help", "help for this verb, with an example")
     .enablePositionalOptions();
+}
+
+/** Adds verbs to a tree. */
+export type Register = (program: Command) => void;
+
+/** Builds the tree of these verbs, in their groups; help, reference and completion come from it. */
+export function verbTree(verbs: readonly Register[]): Command {
+  const program = rootCommand();
+  for (const register of verbs) register(program);
+  arrangeVerbs(program);
+  for (const command of everyCommand(program)) command.helpCommand(false);
+  return program;
 }
 
 /**

@@ -2,15 +2,28 @@
 // and shows what was understood.
 
 import { writeFile } from "node:fs/promises";
+import type { Target } from "#hal/target.ts";
+import type { WallTime, World } from "#hal/world.ts";
+import { hostClock } from "../host/clock.ts";
+import { hostEntropy } from "../host/entropy.ts";
 import { errnoOf } from "../host/folder.ts";
-import { closingConnections } from "../host/host.ts";
+import { closingConnections, hostDialer } from "../host/host.ts";
+import type { Desired, DesiredDevice } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
 import { driverBundle, type Read, readOf } from "../operate/driver-reads.ts";
 import { readConfig } from "./config-file.ts";
-import { type CheckOptions, desiredOf, labWorld, targetOf } from "#sim/lab/driver-check.ts";
 import { readerOf, showReads } from "./driver-read.ts";
 import { usage } from "./failure.ts";
+import type { RiskOptions } from "./risk-option.ts";
 import { Session } from "./session.ts";
+
+export interface CheckOptions extends RiskOptions {
+  readonly device: string;
+  readonly port?: readonly string[];
+  readonly tunnel?: string;
+  readonly readOnly?: true;
+  readonly bundle?: string;
+}
 
 /**
  * Asks a device of the config, whether a group uses it or not: it is only read.
@@ -57,4 +70,38 @@ async function write(file: string, text: string): Promise<void> {
   await writeFile(file, text, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
     throw usage(`${file} cannot be written (${errnoOf(error)})`, "--bundle with another name");
   });
+}
+
+/** Returns how a device is reached. */
+export function targetOf({ name, address, ssh, snmp }: DesiredDevice): Target {
+  return {
+    ...{ device: name, address },
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(snmp === undefined ? {} : { snmp }),
+  };
+}
+
+/**
+ * Reads a config.
+ * @throws LinksealError with `usage` if it is not valid
+ */
+export async function desiredOf(text: string, file: string): Promise<Desired> {
+  const { parseConfig } = await import("#agent/config/index.ts");
+  const parsed = parseConfig(text, file, Date.now() as WallTime);
+  if (parsed.kind === "refused") throw usage(`${file} is not valid`, "linkseal validate");
+  return parsed.desired;
+}
+
+/** Makes a world in which devices can be dialled, and nothing is stored. */
+export function labWorld(session: Session): World {
+  const nowhere = async (): Promise<never> => {
+    throw new Error("a check keeps nothing");
+  };
+  return {
+    clock: hostClock,
+    entropy: hostEntropy,
+    dial: hostDialer,
+    disk: { read: nowhere, list: nowhere, append: nowhere, replace: nowhere },
+    log: { write: (level, code, text) => session.note(`${level} ${code} ${visible(text)}`) },
+  };
 }

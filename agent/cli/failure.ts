@@ -4,6 +4,22 @@ import { exitStatusOf, LinksealError } from "#hal/error.ts";
 import { errorShape } from "../model/error-shape.ts";
 import { jsonText, visible, visibleLines } from "../model/text.ts";
 
+/** Does what a command line asks for, and prints its error; resolves to the exit status. */
+export async function attempt(
+  argv: readonly string[],
+  act: () => Promise<number>,
+): Promise<number> {
+  // A reader that closes the pipe early (`| head`) is not a failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
+  try {
+    return await act();
+  } catch (error) {
+    return reportError(error, argv.includes("--json"));
+  }
+}
+
 /**
  * Prints the error, as text to standard error or as JSON to standard output; returns the exit
  * status.

@@ -1,11 +1,8 @@
-// The services and the simulator, which verbs start but this folder does not import. The main
+// The services and other programs, which verbs start but this folder does not import. The main
 // module passes them in, and loads each on demand.
 
-import type { Command } from "commander";
-import type { routerNames } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
-import type { EditList, EditPlatform } from "#sim/lab/edit-list.ts";
-import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
+import type { Rehearsal, RehearsalRequest } from "../runtime/campaigns/rehearsal-shape.ts";
 import type { MkaCommandLine } from "./mka-options.ts";
 
 interface DaemonOptions {
@@ -44,19 +41,10 @@ export interface ServiceLaunch {
   join(socket: string | undefined): Promise<number>;
 }
 
-/** Starts the services and the simulator. */
+/** Starts the services, and has what the verbs take from other programs. */
 export interface Launch extends ServiceLaunch {
   /** Rehearses a rotation on a simulated copy of the site. */
-  rehearse(options: RehearsalOptions): Promise<Rehearsal>;
-  /**
-   * Makes every change that a driver offers on an emulated router.
-   * @throws LinksealError `device.*` for a release that the driver does not understand
-   */
-  edits(
-    platform: EditPlatform & { readonly driver: (typeof routerNames)[number] },
-  ): Promise<EditList>;
-  /** Lists the names of the faults that a simulated site knows. */
-  faults(): Promise<readonly string[]>;
-  /** Adds the verbs of the simulator. */
-  registerSim(program: Command): void;
+  rehearse(request: RehearsalRequest): Promise<Rehearsal>;
+  /** Names of the faults that a simulated site knows; empty without the laboratory. */
+  readonly faults: readonly string[];
 }

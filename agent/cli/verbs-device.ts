@@ -4,19 +4,18 @@ import type { Command } from "commander";
 import { drivers, readers, type Standing } from "#drivers/index.ts";
 import { isoTime } from "../model/iso-time.ts";
 import { jsonText, visible } from "../model/text.ts";
+import programs from "../programs.json" with { type: "json" };
 import type { Entry } from "../store/journal/journal.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
-import type { CheckOptions } from "#sim/lab/driver-check.ts";
-import type { EditOptions } from "#sim/lab/show-edits.ts";
+import type { CheckOptions } from "./driver-contact.ts";
 import type { ReadOptions } from "./driver-read.ts";
-import { usage } from "./failure.ts";
-import type { Launch } from "./launch.ts";
 import { eventLine, eventsAfter, lostLine } from "./progress.ts";
 import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb } from "./shape.ts";
 import { outKind, table } from "./table.ts";
+import { absentError } from "./verbs-absent.ts";
 
 export function registerDeviceVerbs(program: Command): void {
   verb(
@@ -47,8 +46,8 @@ export function registerDeviceVerbs(program: Command): void {
   ).action(checkUp);
 }
 
-/** Adds the verbs about drivers. */
-export function registerDrivers(program: Command, launch: Launch): void {
+/** Adds the verbs about drivers that send queries at most. */
+export function registerDrivers(program: Command): void {
   const driver = program.command("driver").description("the device drivers of this version");
   verb(
     driver.command("list").description("every driver and what it offers"),
@@ -67,7 +66,7 @@ export function registerDrivers(program: Command, launch: Launch): void {
     ),
     "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
       "--accept-risk=lab-device",
-  ).action(checkDriver);
+  ).action(contact);
   verb(
     driver
       .command("read [file]")
@@ -80,15 +79,6 @@ export function registerDrivers(program: Command, launch: Launch): void {
       .option("--bundle <file>", "read a bundle of `driver check --read-only`"),
     "linkseal driver read --driver iosxe --query 'show mka sessions detail' reply.txt",
   ).action(readReply);
-  verb(
-    driver
-      .command("edits")
-      .description("show every text that a driver sends to change a device, without its keys")
-      .requiredOption("--driver <name>", "the driver")
-      .option("--model <model>", "model of the device, as it prints it")
-      .option("--release <release>", "release of the device, as it prints it"),
-    "linkseal driver edits --driver junos --model ptx10008 --release 23.4R1-EVO",
-  ).action((options: EditOptions) => showDriverEdits(launch, options));
 }
 
 /** The most events that are shown at first. */
@@ -211,19 +201,8 @@ async function readReply(file: string | undefined, options: ReadOptions): Promis
   await verb.readReply(file, options);
 }
 
-async function showDriverEdits(launch: Launch, options: EditOptions): Promise<void> {
-  const verb = await import("#sim/lab/show-edits.ts");
-  await verb.showEdits(launch, options);
-}
-
-async function checkDriver(file: string | undefined, options: CheckOptions): Promise<void> {
-  if (options.readOnly === true) {
-    const { contactDevice } = await import("./driver-contact.ts");
-    return await contactDevice(file, options);
-  }
-  if (options.bundle !== undefined) {
-    throw usage("a bundle has replies alone", "linkseal driver check --read-only --bundle FILE");
-  }
-  const { checkDevice } = await import("#sim/lab/driver-check.ts");
-  await checkDevice(file, options);
+async function contact(file: string | undefined, options: CheckOptions): Promise<void> {
+  if (options.readOnly !== true) throw absentError("driver check", programs.lab.package);
+  const { contactDevice } = await import("./driver-contact.ts");
+  await contactDevice(file, options);
 }

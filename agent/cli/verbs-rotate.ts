@@ -144,8 +144,6 @@ async function tryFirst(launch: Rehearsing, session: Session, asked: Asked): Pro
   if (rehearsal.verdict === "bad") throw badRehearsal(rehearsal);
 }
 
-const rehearsalMsMax = 20_000;
-
 /** The rehearsal runs here and not in the agent, which has to go on observing. */
 async function rehearsed(
   launch: Rehearsing,
@@ -153,12 +151,7 @@ async function rehearsed(
   { target, urgency }: Asked,
 ): Promise<Rehearsal> {
   const twin = await session.admin<RehearsalSnapshot>("/v1/rotate/twin", { target });
-  return await launch.rehearse({
-    twin,
-    target,
-    urgency,
-    stop: AbortSignal.timeout(rehearsalMsMax),
-  });
+  return await launch.rehearse({ twin, target, urgency });
 }
 
 function badRehearsal({ target, because }: Rehearsal): LinksealError {

@@ -77,7 +77,7 @@ async function showCompletion(
     throw usage(`${word} ${shells.join(", ")}`, "linkseal help completion");
   }
   const { explanations } = await import("../explain/explain.ts");
-  const fixed = { codes: [...explanations.keys()], faults: await launch.faults() };
+  const fixed = { codes: [...explanations.keys()], faults: launch.faults };
   process.stdout.write(completion(program, known, fixed));
 }
 

@@ -10,8 +10,9 @@ import type { Log } from "#hal/world.ts";
  * @throws LinksealError with `usage` if there is none for this machine
  */
 export function loadAddon(): Native {
-  // The addon is beside the bundle, or in dist/ of the clone whose sources run.
-  const folders = [import.meta.dirname, join(import.meta.dirname, "..", "..", "dist")];
+  // The addon is beside the folder of the bundle, or in dist/ of the clone whose sources run.
+  const above = join(import.meta.dirname, "..");
+  const folders = [above, join(above, "..", "dist")];
   for (const folder of folders) {
     try {
       return loadNative(join(folder, "native", "linkseal.node"));

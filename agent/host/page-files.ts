@@ -4,16 +4,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 
-const folders = [
-  join(import.meta.dirname, "web"),
-  join(import.meta.dirname, "..", "..", "dist", "web"),
-];
+/** Where the build leaves a program's page: seen from a bundle, and from the sources. */
+const foldersOf = (program: PageProgram): readonly string[] => {
+  const above = join(import.meta.dirname, "..");
+  return [join(above, program, "web"), join(above, "..", "dist", program, "web")];
+};
 
 /** Which page: the agent's, or the hub's of all sites. */
-export type PageScript = "page" | "hub";
+export type PageProgram = "agent" | "hub";
 
 const names = {
   "/": ["page.html", "text/html; charset=utf-8"],
+  "/page.js": ["page.js", "text/javascript; charset=utf-8"],
   "/page.css": ["page.css", "text/css; charset=utf-8"],
   "/icon.svg": ["icon.svg", "image/svg+xml"],
 } as const;
@@ -27,9 +29,9 @@ export interface PageFile {
  * Reads the files, by path of a request.
  * @throws LinksealError with `usage` if they were not built
  */
-export async function pageFiles(script: PageScript): Promise<ReadonlyMap<string, PageFile>> {
-  for (const folder of folders) {
-    const files = await filesIn(folder, script);
+export async function pageFiles(program: PageProgram): Promise<ReadonlyMap<string, PageFile>> {
+  for (const folder of foldersOf(program)) {
+    const files = await filesIn(folder);
     if (files !== undefined) return files;
   }
   throw new LinksealError("usage", "its files were not built", {
@@ -39,13 +41,9 @@ export async function pageFiles(script: PageScript): Promise<ReadonlyMap<string,
   });
 }
 
-async function filesIn(
-  folder: string,
-  script: PageScript,
-): Promise<ReadonlyMap<string, PageFile> | undefined> {
-  const code = [`${script}.js`, "text/javascript; charset=utf-8"] as const;
+async function filesIn(folder: string): Promise<ReadonlyMap<string, PageFile> | undefined> {
   try {
-    const rows = Object.entries({ ...names, "/page.js": code }).map(
+    const rows = Object.entries(names).map(
       async ([path, [name, type]]) => {
         return [path, { type, octets: await readFile(join(folder, name)) }] as const;
       },

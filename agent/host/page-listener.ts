@@ -22,7 +22,7 @@ import {
   type ReceiveLimiter,
   requestMsMax,
 } from "./listener.ts";
-import { type PageScript, pageFiles } from "./page-files.ts";
+import { type PageProgram, pageFiles } from "./page-files.ts";
 import { answerPage, notInClear, type PageContext } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
@@ -33,7 +33,7 @@ const renewMs = 60_000;
 
 /** What a page shows, and what it needs of this process. */
 export interface ShownPage extends Pick<FeedParts, "turn" | "opening" | "snapshot"> {
-  readonly script: PageScript;
+  readonly program: PageProgram;
   readonly days: PageContext["days"];
   readonly world: Pick<World, "entropy" | "log">;
   /** undefined = there is no addon, and a turn of the event loop may take longer. */
@@ -57,12 +57,12 @@ export interface ServedPage extends Served {
  * the certificate
  */
 export async function openShownPage(
-  { script, days, world, native, broken, ...shown }: ShownPage,
+  { program, days, world, native, broken, ...shown }: ShownPage,
   settings: PageSettings,
 ): Promise<ServedPage> {
   const { host, tls } = settings;
   if (tls === undefined && !isLoopback(host)) throw notInClear(host);
-  const files = await pageFiles(script);
+  const files = await pageFiles(program);
   // Browsers and their logins use real time.
   const logins = new Logins({ clock: hostClock, entropy: world.entropy });
   const keeper = tls === undefined ? undefined : await PairKeeper.open(tls, world.log);

@@ -41,7 +41,7 @@ export async function openPage(
 ): Promise<Served & { readonly port: number }> {
   const days = new Days(agent, world.clock);
   const shown = {
-    script: "page",
+    program: "agent",
     ...{ days, world, native, broken },
     turn: () => days.turn(),
     opening: () => pageText(agent, "withHistory"),

@@ -1,7 +1,13 @@
 // Helpers of the conformance cases: what must be true, what must be refused, and the usual
 // preparations.
 
-import type { Capabilities, DeviceChange, PortChange, RekeyWhat, Transaction } from "#hal/device.ts";
+import type {
+  Capabilities,
+  DeviceChange,
+  PortChange,
+  RekeyWhat,
+  Transaction,
+} from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type {

@@ -1,11 +1,11 @@
 // Lets the oracle of a simulated site judge an agent in another process: by the config that this
 // agent has accepted, and by what it reports at its view socket.
 
-import { LinksealError } from "#hal/error.ts";
-import type { Instant } from "#hal/world.ts";
 import { ask } from "#agent/cli/client.ts";
 import { parseInForce } from "#agent/config/index.ts";
 import { verdictOrder } from "#agent/model/health.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Instant } from "#hal/world.ts";
 import { configBounds } from "./oracle-bounds.ts";
 import type { StaffedSite } from "./simulate.ts";
 

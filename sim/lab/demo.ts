@@ -1,11 +1,11 @@
 // Runs the story of `npm start` on virtual time: the apply, the requested faults, and the moment
 // when nothing more will happen.
 
-import { LinksealError } from "#hal/error.ts";
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { Site } from "./simulate.ts";
 
 /** When a demo strikes a fault for which no time was given. */

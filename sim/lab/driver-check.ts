@@ -2,31 +2,20 @@
 // new version of its software is used.
 
 import { isIP } from "node:net";
-import { drivers } from "#drivers/index.ts";
-import type { Verdict } from "../conformance/suite.ts";
-import { LinksealError } from "#hal/error.ts";
-import type { PortName } from "#hal/model.ts";
-import type { Target } from "#hal/target.ts";
-import type { WallTime, World } from "#hal/world.ts";
-import { hostClock } from "#agent/host/clock.ts";
-import { hostEntropy } from "#agent/host/entropy.ts";
-import { closingConnections, hostDialer } from "#agent/host/host.ts";
-import type { Desired, DesiredDevice } from "#agent/model/desired.ts";
-import { visible } from "#agent/model/text.ts";
 import { readConfig } from "#agent/cli/config-file.ts";
+import { type CheckOptions, desiredOf, labWorld, targetOf } from "#agent/cli/driver-contact.ts";
 import { usage } from "#agent/cli/failure.ts";
-import { checkDriver, type LabTunnel } from "./lab-bench.ts";
-import { asNamed, type RiskOptions } from "#agent/cli/risk-option.ts";
+import { asNamed } from "#agent/cli/risk-option.ts";
 import { Session } from "#agent/cli/session.ts";
 import { exit } from "#agent/cli/shape.ts";
-
-export interface CheckOptions extends RiskOptions {
-  readonly device: string;
-  readonly port?: readonly string[];
-  readonly tunnel?: string;
-  readonly readOnly?: true;
-  readonly bundle?: string;
-}
+import { closingConnections } from "#agent/host/host.ts";
+import type { Desired, DesiredDevice } from "#agent/model/desired.ts";
+import { visible } from "#agent/model/text.ts";
+import { drivers } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { PortName } from "#hal/model.ts";
+import type { Verdict } from "../conformance/suite.ts";
+import { checkDriver, type LabTunnel } from "./lab-bench.ts";
 
 interface Row {
   readonly case: string;
@@ -35,6 +24,9 @@ interface Row {
 }
 
 export async function checkDevice(file: string | undefined, options: CheckOptions): Promise<void> {
+  if (options.bundle !== undefined) {
+    throw usage("a bundle has replies alone", "linkseal driver check --read-only --bundle FILE");
+  }
   const session = new Session(options);
   const device = await deviceOf(file, options);
   const ports = portsOf(options.port ?? []);
@@ -81,26 +73,6 @@ async function deviceOf(file: string | undefined, { device, socket }: CheckOptio
   return found satisfies DesiredDevice;
 }
 
-/** Returns how a device is reached. */
-export function targetOf({ name, address, ssh, snmp }: DesiredDevice): Target {
-  return {
-    ...{ device: name, address },
-    ...(ssh === undefined ? {} : { ssh }),
-    ...(snmp === undefined ? {} : { snmp }),
-  };
-}
-
-/**
- * Reads a config.
- * @throws LinksealError with `usage` if it is not valid
- */
-export async function desiredOf(text: string, file: string): Promise<Desired> {
-  const { parseConfig } = await import("#agent/config/index.ts");
-  const parsed = parseConfig(text, file, Date.now() as WallTime);
-  if (parsed.kind === "refused") throw usage(`${file} is not valid`, "linkseal validate");
-  return parsed.desired;
-}
-
 const uses = ({ groups, tunnels }: Desired, device: string): boolean =>
   groups.some(({ links }) => links.some((link) => link.device === device)) ||
   tunnels.some((tunnel) => tunnel.device === device);
@@ -142,20 +114,6 @@ function writes(device: string, ports: readonly string[], tunnel: LabTunnel | un
     "MACsec settings and keys, the port shut and opened; commits that wait and are taken back.",
     "What they leave must be removed manually. They take about an hour.",
   ].join("\n");
-}
-
-/** Makes a world in which devices can be dialled, and nothing is stored. */
-export function labWorld(session: Session): World {
-  const nowhere = async (): Promise<never> => {
-    throw new Error("a check keeps nothing");
-  };
-  return {
-    clock: hostClock,
-    entropy: hostEntropy,
-    dial: hostDialer,
-    disk: { read: nowhere, list: nowhere, append: nowhere, replace: nowhere },
-    log: { write: (level, code, text) => session.note(`${level} ${code} ${visible(text)}`) },
-  };
 }
 
 function wordsOf(verdict: Verdict): string {

@@ -7,8 +7,8 @@ import { LinksealError } from "#hal/error.ts";
 import type { CipherSuite, Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
-import type { Edit, EditList, EditPlatform } from "./edit-list.ts";
 import { type ByHand, byHandCkn, EditBench, type RouterName, shortMark } from "./edit-bench.ts";
+import type { Edit, EditList, EditPlatform } from "./edit-list.ts";
 
 type Committed = "final" | "refused" | "timed" | "confirmed" | "takenBack";
 

@@ -2,8 +2,6 @@
 // simulator's knowledge, and cases that need a far end, traffic or manual work on the hardware are
 // left out by name.
 
-import type { DeviceBench, DeviceTruth, PortTruth } from "../conformance/bench.ts";
-import { deviceCases, runDeviceCase, Untried, type Verdict } from "../conformance/suite.ts";
 import type { Device, Driver, KeyResolver, Transaction } from "#hal/device.ts";
 import {
   type DeviceState,
@@ -17,6 +15,8 @@ import { Secret } from "#hal/secret.ts";
 import type { Target } from "#hal/target.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
+import type { DeviceBench, DeviceTruth, PortTruth } from "../conformance/bench.ts";
+import { deviceCases, runDeviceCase, Untried, type Verdict } from "../conformance/suite.ts";
 
 export interface LabOptions {
   readonly driver: Driver;

@@ -2,18 +2,18 @@
 // keys of its own, through the whole campaign in virtual time, while the oracle checks the
 // promises.
 
+import type { Campaign } from "#agent/model/campaign.ts";
+import { riskNames } from "#agent/model/desired.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import type { Rehearsal, RehearsalRequest } from "#agent/runtime/campaigns/rehearsal-shape.ts";
+import type { RehearsalSnapshot } from "#agent/runtime/campaigns/rehearsal-snapshot.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type Log } from "#hal/world.ts";
 import { SimDisk } from "../base/disk.ts";
 import { formatViolation, watchSite } from "../oracle/oracle.ts";
 import { watchOutages } from "../oracle/outage.ts";
 import { buildSite, type Site, type SiteOptions } from "../site/site.ts";
-import type { Campaign } from "#agent/model/campaign.ts";
-import { riskNames } from "#agent/model/desired.ts";
-import { reasonText } from "#agent/model/reason-text.ts";
-import type { Agent } from "#agent/runtime/agent.ts";
-import type { Rehearsal, RehearsalOptions } from "#agent/runtime/campaigns/rehearsal-shape.ts";
-import type { RehearsalSnapshot } from "#agent/runtime/campaigns/rehearsal-snapshot.ts";
 import { proofBounds } from "./oracle-bounds.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 
@@ -24,6 +24,11 @@ const stepMs = 2_000;
 const personMsUsual = 60_000;
 /** The site is observed for so long after the campaign, in virtual milliseconds. */
 const afterMs = 30_000;
+
+interface RehearsalOptions extends RehearsalRequest {
+  /** Ends the rehearsal early; the caller, which has a clock, bounds the real time. */
+  readonly stop: AbortSignal;
+}
 
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const stage = await Stage.open(options);

@@ -1,13 +1,13 @@
 // `linkseal driver edits`: what a driver sends to a device for each change, before the first login.
 
-import { routerNames } from "#drivers/index.ts";
-import { LinksealError } from "#hal/error.ts";
-import { visible, visibleLines } from "#agent/model/text.ts";
-import type { Edit, EditList } from "./edit-list.ts";
 import { labelOf } from "#agent/cli/driver-read.ts";
 import { usage } from "#agent/cli/failure.ts";
-import type { Launch } from "#agent/cli/launch.ts";
 import { type Common, Session } from "#agent/cli/session.ts";
+import { visible, visibleLines } from "#agent/model/text.ts";
+import { routerNames } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import { driverEdits } from "./driver-edits.ts";
+import type { Edit, EditList } from "./edit-list.ts";
 
 export interface EditOptions extends Common {
   readonly driver: string;
@@ -15,7 +15,7 @@ export interface EditOptions extends Common {
   readonly release?: string;
 }
 
-export async function showEdits(launch: Launch, options: EditOptions): Promise<void> {
+export async function showEdits(options: EditOptions): Promise<void> {
   const driver = routerNames.find((name) => name === options.driver);
   if (driver === undefined) {
     const text = `no driver ${JSON.stringify(options.driver)} sends texts to a device`;
@@ -27,7 +27,7 @@ export async function showEdits(launch: Launch, options: EditOptions): Promise<v
     throw usage(text, `linkseal driver edits --driver ${driver} --model MODEL --release RELEASE`);
   }
   const session = new Session(options);
-  const list = await editsOf(launch, { driver, model, release });
+  const list = await editsOf({ driver, model, release });
   if (!list.edits.some(({ change }) => change.startsWith("macsec."))) {
     session.note(`${model} with ${release}: no source says that it has MACsec, so it is observed`);
   }
@@ -35,12 +35,9 @@ export async function showEdits(launch: Launch, options: EditOptions): Promise<v
   await session.show(list, () => list.edits.map(editText).join("\n\n"));
 }
 
-async function editsOf(
-  launch: Launch,
-  platform: Parameters<Launch["edits"]>[0],
-): Promise<EditList> {
+async function editsOf(platform: Parameters<typeof driverEdits>[0]): Promise<EditList> {
   try {
-    return await launch.edits(platform);
+    return await driverEdits(platform);
   } catch (error) {
     if (!(error instanceof LinksealError) || !error.code.startsWith("device.")) throw error;
     const text = `the driver ${platform.driver} does not understand this model or release`;

@@ -3,9 +3,6 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import type { MacsecCapabilities } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
-import { decodeJson, encodeJson } from "#hal/json.ts";
 import { usage } from "#agent/cli/failure.ts";
 import { Session } from "#agent/cli/session.ts";
 import { hostDialer } from "#agent/host/host.ts";
@@ -14,6 +11,9 @@ import { errorFromShape } from "#agent/model/error-shape.ts";
 import { nearest } from "#agent/model/nearest.ts";
 import { columns, jsonText, visible, visibleLines } from "#agent/model/text.ts";
 import type { Intent } from "#agent/store/intent/intent.ts";
+import type { MacsecCapabilities } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson, encodeJson } from "#hal/json.ts";
 import { leashMs, stopAsked, taken, verdictOf } from "./sim-run.ts";
 
 export interface ServeOptions {

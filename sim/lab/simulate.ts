@@ -1,6 +1,9 @@
 // Joins agent, drivers and simulated site in one process: for `npm start`, storms, rehearsals and
 // kill tests.
 
+import { cloudsOf, type Identity, openAgent } from "#agent/operate/open.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
@@ -24,9 +27,6 @@ import { type Oracle, watchSite } from "../oracle/oracle.ts";
 import { type SiteHandler, siteHandler } from "../site/protocol.ts";
 import { buildSite, type Site, type SiteOptions } from "../site/site.ts";
 import { type Overlap, routerWith } from "../site/site-plan.ts";
-import { cloudsOf, type Identity, openAgent } from "#agent/operate/open.ts";
-import type { Agent } from "#agent/runtime/agent.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
 
 const decoder = new TextDecoder();
 

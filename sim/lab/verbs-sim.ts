@@ -1,8 +1,12 @@
 // `linkseal sim`: a simulated site for trials. The modules that run it are loaded on demand.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { routerNames } from "#drivers/index.ts";
+import { rehearsalText } from "#agent/cli/rotation-text.ts";
+import { type Common, Session } from "#agent/cli/session.ts";
 import { collected, exit, withExample } from "#agent/cli/shape.ts";
+import programs from "#agent/programs.json" with { type: "json" };
+import type { Rehearsal, RehearsalRequest } from "#agent/runtime/campaigns/rehearsal-shape.ts";
+import { routerNames } from "#drivers/index.ts";
 import type { SimAzureOptions } from "./sim-azure.ts";
 import type { SimRouterOptions } from "./sim-router.ts";
 import type { ServeOptions } from "./sim-serve.ts";
@@ -10,7 +14,7 @@ import type { SiteRunOptions } from "./sim-site.ts";
 
 /** Adds the verbs of `linkseal sim`. */
 export function registerSim(program: Command): void {
-  const sim = program.command("sim").description("a simulated site: to try, to test, to break");
+  const sim = program.command("sim").description(programs.lab.verbs.sim);
   const site = sim
     .command("site")
     .description("an agent and its simulated site in one process, on virtual time")
@@ -46,6 +50,11 @@ export function registerSim(program: Command): void {
       "--socket <path>",
       "socket of the site; if not given: that of the config in force, or of `npm start`",
     );
+  const rehearsal = sim
+    .command("rehearse")
+    .description("rehearse what standard input describes, as `linkseal rotate --rehearse` asks for")
+    .option("--json", "one JSON document on standard output");
+  withExample(rehearsal, "linkseal sim rehearse < rehearsal.json").action(rehearseInput);
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
 }
 
@@ -178,4 +187,18 @@ async function strike(name: string | undefined, options: FaultOptions): Promise<
       ? await askFaults(socket, json === true)
       : await askToStrike(socket, json === true, { name, link, cak, heal });
   process.stdout.write(`${message}\n`);
+}
+
+const rehearsalMsMax = 20_000;
+
+/** Rehearses, for 20 s of real time at most. */
+export async function rehearseBriefly(request: RehearsalRequest): Promise<Rehearsal> {
+  const { rehearse } = await import("./rehearsal.ts");
+  return await rehearse({ ...request, stop: AbortSignal.timeout(rehearsalMsMax) });
+}
+
+async function rehearseInput(options: Common): Promise<void> {
+  const { requestIn } = await import("./rehearsal-input.ts");
+  const rehearsal = await rehearseBriefly(await requestIn(process.stdin));
+  await new Session(options).show(rehearsal, rehearsalText);
 }

@@ -2,10 +2,10 @@
 // ends the session then, so that a driver that does this is noticed.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
-import * as kit from "#sim/conformance/kit.ts";
 import type { Dialer } from "#hal/world.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -6,8 +6,6 @@ import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { Verdict } from "#agent/model/health.ts";
 import { platforms as registry } from "#drivers/index.ts";
 import { Shells } from "#drivers/transport/shell.ts";
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#sim/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
@@ -19,6 +17,8 @@ import {
 } from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#sim/conformance/kit.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { type SshServed, serveSsh } from "#sim/serve/ssh.ts";
 import { link as anyLink, tunnel as anyTunnel } from "../unit/agent/health-evidence.ts";

@@ -2,10 +2,10 @@
 // it, each text is well-formed, and none has a key.
 
 import { describe, expect, it } from "vitest";
-import { driverEdits } from "#sim/lab/driver-edits.ts";
-import { EditBench } from "#sim/lab/edit-bench.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Capabilities, PortChange } from "#hal/device.ts";
+import { driverEdits } from "#sim/lab/driver-edits.ts";
+import { EditBench } from "#sim/lab/edit-bench.ts";
 import { driverOf, platforms } from "./place.ts";
 
 type Kind = PortChange["kind"];

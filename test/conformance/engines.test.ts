@@ -1,10 +1,10 @@
 // A Junos router with two routing engines: a switchover after any commit brings back nothing old.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { commit, freshKey, prepare, revertMs, wanted } from "#sim/conformance/kit.ts";
 import { JunosEmulator } from "#sim/emulators/junos.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -1,11 +1,11 @@
 // `driver check` on a router that stands in for one of a lab: nothing but the driver touches it.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkDriver, type LabTunnel } from "#sim/lab/lab-bench.ts";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { Verdict } from "#sim/conformance/suite.ts";
 import type { Device, Driver } from "#hal/device.ts";
+import type { Verdict } from "#sim/conformance/suite.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import { checkDriver, type LabTunnel } from "#sim/lab/lab-bench.ts";
 import { driverOf, type Platform, placeOf, platforms, worldOf } from "./place.ts";
 import { drive } from "./rig.ts";
 

@@ -3,13 +3,13 @@
 
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
-import { secure } from "#sim/conformance/kit.ts";
 import type { DeviceState } from "#hal/model.ts";
 import { Prng } from "#sim/base/prng.ts";
+import { secure } from "#sim/conformance/kit.ts";
 import { type CiscoLayout, drawLayout, plainLayout } from "#sim/emulators/cisco-layout.ts";
 import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -2,8 +2,8 @@
 // the queries.
 
 import { describe, expect, it } from "vitest";
-import { driverEdits } from "#sim/lab/driver-edits.ts";
 import { readers } from "#drivers/index.ts";
+import { driverEdits } from "#sim/lab/driver-edits.ts";
 
 const cak = "0".repeat(64);
 

@@ -2,16 +2,16 @@
 // plan, and nothing that a session of the driver leaves behind.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import * as kit from "#sim/conformance/kit.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { preview } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import { plainLayout } from "#sim/emulators/cisco-layout.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Block } from "#sim/emulators/line-tree.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { allPlatforms, type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 import { rotate } from "./rotation-kit.ts";

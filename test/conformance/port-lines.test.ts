@@ -2,16 +2,16 @@
 // no other, also after a rotation, and a line of another writer is found wherever it is.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import * as kit from "#sim/conformance/kit.ts";
 import type { LineDifferences, WantedPort } from "#hal/device.ts";
 import type { KeyRef } from "#hal/model.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 import { type ConfigNode, node } from "#sim/emulators/config-tree.ts";
 import type { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Block, block } from "#sim/emulators/line-tree.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { allPlatforms, type Platform, placeOf, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 import { rotate, type Stepping } from "./rotation-kit.ts";

@@ -1,11 +1,11 @@
 // A simulated router of a vendor with secured ports, neighbours and, where it ends tunnels, a
 // tunnel; and what its driver's reader makes of it.
 
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Exchange, type QueryReader, readers } from "#drivers/index.ts";
-import { commit, secure } from "#sim/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";
+import { commit, secure } from "#sim/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Place, type Platform, placeOf, wayOf, worldOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -1,6 +1,5 @@
 // One simulated router with two links, and the bench that conformance cases see of it.
 
-import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#sim/conformance/bench.ts";
 import type { Capabilities, Device, KeyResolver } from "#hal/device.ts";
 import type { CipherSuite, KeyRef, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
@@ -8,6 +7,7 @@ import { Secret } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
+import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#sim/conformance/bench.ts";
 import { Fibre } from "#sim/mka/fibre.ts";
 import { PortEndpoint } from "#sim/mka/port-endpoint.ts";
 import { Router } from "#sim/router/router.ts";

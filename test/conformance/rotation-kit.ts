@@ -1,9 +1,9 @@
 // A whole rotation of one port, by the changes that a campaign makes.
 
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import * as kit from "#sim/conformance/kit.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import type { Ckn, KeyRef } from "#hal/model.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import * as kit from "#sim/conformance/kit.ts";
 
 /** A device, and how each change is made on it. */
 export interface Stepping {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Capabilities } from "#hal/device.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { profile, profiles } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";

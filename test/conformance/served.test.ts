@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host/dialer.ts";
+import type { Dialer } from "#hal/world.ts";
 import {
   deviceCases,
   peerCases,
@@ -14,7 +15,6 @@ import {
   type Verdict,
   vaultCases,
 } from "#sim/conformance/suite.ts";
-import type { Dialer } from "#hal/world.ts";
 import { paceClock, serveSite } from "#sim/serve/site.ts";
 import { type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";

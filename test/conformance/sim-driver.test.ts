@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#sim/lab/simulate.ts";
 import {
   deviceCases,
   peerCases,
@@ -9,6 +8,7 @@ import {
   type Verdict,
   vaultCases,
 } from "#sim/conformance/suite.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { profile, profiles } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";

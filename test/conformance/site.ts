@@ -1,10 +1,10 @@
 // The rig as a simulated site: reached by the driver, in this process or over a real socket.
 
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
-import type { PeerBench, PeerTrouble, VaultBench } from "#sim/conformance/bench.ts";
 import type { Device } from "#hal/device.ts";
 import type { Dialer, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import type { PeerBench, PeerTrouble, VaultBench } from "#sim/conformance/bench.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { type FarEndpoint, Msee } from "#sim/site/msee.ts";
 import type { SiteBackend } from "#sim/site/protocol.ts";

@@ -1,12 +1,12 @@
 // The drivers of vendors against routers that speak as theirs do, on virtual time.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { driverEdits } from "#sim/lab/driver-edits.ts";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
+import { driverEdits } from "#sim/lab/driver-edits.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { formsOf } from "./edit-forms.ts";
 import { allPlatforms, placeOf, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";

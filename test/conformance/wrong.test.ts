@@ -1,7 +1,6 @@
 // For each case planted wrong devices that it must fail; what else they fail is printed.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#sim/lab/simulate.ts";
 import {
   deviceCases,
   peerCases,
@@ -11,6 +10,7 @@ import {
   type Verdict,
   vaultCases,
 } from "#sim/conformance/suite.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";

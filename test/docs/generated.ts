@@ -1,6 +1,6 @@
 // Documents that are generated from the program, by their name in docs/.
 
-import { linksealProgram } from "#agent/bin/launch.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 import { alertsText } from "./alerts.ts";
 import { journalCatalogue } from "./catalogue.ts";
 import { claimsPage } from "./claims.ts";
@@ -16,13 +16,13 @@ export function generatedDocs(): Readonly<Record<string, string>> {
   return {
     "alerts.md": alertsReference(),
     "claims.md": claimsPage(),
-    "cli.md": cliReference(linksealProgram()),
+    "cli.md": cliReference(wholeProgram()),
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
     "linkseal-alerts.yaml": alertsText,
     "linkseal.catalog": journalCatalogue(),
-    "linkseal.1": manual(cliReference(linksealProgram()), {
+    "linkseal.1": manual(cliReference(wholeProgram()), {
       ...{ name: "linkseal", section: 1, synopsis: "`linkseal` VERB [ARGUMENT...] [OPTION...]" },
       what: "MACsec and IPsec of ExpressRoute Direct links",
     }),

@@ -7,7 +7,6 @@ import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import { Agent } from "#agent/runtime/agent.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import {
   type Dialer,
@@ -24,6 +23,7 @@ import {
 import type { SimAzure } from "#sim/azure/azure.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { Msee } from "#sim/site/msee.ts";
 import { siteHandler } from "#sim/site/protocol.ts";

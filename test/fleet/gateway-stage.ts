@@ -3,13 +3,13 @@
 
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
-import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { type AuthInUse, type NextAuthState, named } from "#agent/store/journal/memory.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
 import { connectionId } from "#sim/azure/estate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { planSite, type SitePlan } from "#sim/site/site-plan.ts";

@@ -3,11 +3,11 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { Log } from "#hal/world.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { Prng } from "#sim/base/prng.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { hasty } from "../short-waits.ts";

@@ -3,9 +3,9 @@
 
 import { afterAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
+import { SimDisk } from "#sim/base/disk.ts";
 import { Demo } from "#sim/lab/demo.ts";
 import { demoSite, faultList, simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
-import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import { effort } from "../effort.ts";
 

@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { never, refused, settled } from "../unit/kit/site-bench.ts";
 

@@ -229,7 +229,7 @@ describe("the page of 300 sites", () => {
   beforeAll(async () => {
     const watch = await manySites(300);
     const snapshot = () => watch.view();
-    stage = await PageStage.open({ script: "hub", snapshot, day: () => undefined });
+    stage = await PageStage.open({ program: "hub", snapshot, day: () => undefined });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -6,8 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseUsers, serverConfig } from "#agent/hub/server-config.ts";
 import { writeUserKey } from "#agent/hub/host/hub-session.ts";
+import { parseUsers, serverConfig } from "#agent/hub/server-config.ts";
 
 /** Returns a TCP port that was free. */
 async function freePort(): Promise<number> {

@@ -11,13 +11,11 @@ import type { Lack } from "#agent/fleet/engine.ts";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import type { NatsSession } from "#agent/fleet/nats-session.ts";
-import { hubInbox } from "#agent/hub/server-accounts.ts";
 import { stores } from "#agent/fleet/stores.ts";
 import { inboxPrefix } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
-import { readVarz, withEngine } from "#agent/hub/host/hub-session.ts";
 import {
   type HubFinding,
   rightsFindings,
@@ -26,7 +24,9 @@ import {
   storeFindings,
 } from "#agent/hub/engine-doctor.ts";
 import { FleetWatch } from "#agent/hub/fleet-watch.ts";
+import { readVarz, withEngine } from "#agent/hub/host/hub-session.ts";
 import { publishedHeads, publishedReport } from "#agent/hub/reading.ts";
+import { hubInbox } from "#agent/hub/server-accounts.ts";
 import { makeStores } from "#agent/hub/setup.ts";
 import { never } from "../unit/kit/site-bench.ts";
 import { siteStatus } from "../unit/kit/site-statuses.ts";

@@ -3,7 +3,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
-import { type PageFile, type PageScript, pageFiles } from "#agent/host/page-files.ts";
+import { type PageFile, type PageProgram, pageFiles } from "#agent/host/page-files.ts";
 
 export interface StageParts {
   /** Returns the snapshot of each update; the first is number 1. */
@@ -11,7 +11,7 @@ export interface StageParts {
   /** Returns the day of any part. */
   readonly day: (tick: number) => unknown;
   /** Which page; absent = the agent's. */
-  readonly script?: PageScript;
+  readonly program?: PageProgram;
   /** The page's files, by path; absent = those of the build. */
   readonly files?: ReadonlyMap<string, PageFile>;
 }
@@ -44,7 +44,7 @@ export class PageStage implements AsyncDisposable {
   }
 
   static async open(parts: StageParts): Promise<PageStage> {
-    const stage = new PageStage(parts, parts.files ?? (await pageFiles(parts.script ?? "page")));
+    const stage = new PageStage(parts, parts.files ?? (await pageFiles(parts.program ?? "agent")));
     await new Promise<void>((resolve) => stage.#server.listen(0, "127.0.0.1", resolve));
     return stage;
   }

@@ -2,6 +2,8 @@
 // tests fork it. It talks to its parent over the IPC channel and ends with it.
 
 import { join } from "node:path";
+import type { Instant } from "#hal/world.ts";
+import type { SiteTruth } from "#sim/base/truth.ts";
 import {
   demoSite,
   formatViolation,
@@ -10,8 +12,6 @@ import {
   type StaffedSite,
   serveSite,
 } from "#sim/lab/simulate.ts";
-import type { Instant } from "#hal/world.ts";
-import type { SiteTruth } from "#sim/base/truth.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";
 import type { SiteHandler } from "#sim/site/protocol.ts";

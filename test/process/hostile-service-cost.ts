@@ -150,7 +150,7 @@ async function pageServed(at: number | string): Promise<string> {
   const tls = { key: `file:${keyFile}`, certificate: `file:${certificateFile}` } as const;
   const page = await openShownPage(
     {
-      ...{ script: "page", broken, native: loadAddon() },
+      ...{ program: "agent", broken, native: loadAddon() },
       days: { link: () => undefined, tunnel: () => undefined },
       world: { entropy: hostEntropy, log: { write: () => undefined } },
       ...{ turn: () => undefined, opening: () => "{}", snapshot: () => "{}" },

@@ -3,6 +3,14 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { platforms as registry } from "#drivers/index.ts";
+import type { DeviceState } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
+import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
+import { type Heal, repairFarEnd } from "#sim/faults/manual-operators.ts";
 import {
   demoSite,
   leashClock,
@@ -14,14 +22,6 @@ import {
   serveSite,
   serveSsh,
 } from "#sim/lab/simulate.ts";
-import { platforms as registry } from "#drivers/index.ts";
-import type { DeviceState } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
-import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
-import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
-import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
-import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
-import { type Heal, repairFarEnd } from "#sim/faults/manual-operators.ts";
 import { shownInService } from "#sim/oracle/moment.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";

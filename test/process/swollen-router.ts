@@ -1,6 +1,8 @@
 // Emulated routers that answer as they should, but very much of it: what a reader does with a long
 // reply in the form of a true one.
 
+import { platforms } from "#drivers/index.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import {
   demoSite,
   paceClock,
@@ -8,8 +10,6 @@ import {
   type SshServed,
   serveSsh,
 } from "#sim/lab/simulate.ts";
-import { platforms } from "#drivers/index.ts";
-import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 
 /** An emulated router of which one reply in each observation, or all, are very long. */
 interface Swollen {

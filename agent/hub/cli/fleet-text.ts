@@ -1,6 +1,7 @@
 // All sites of an engine as text: what is wrong first, then what is silent; what is protected is
 // counted. All input must be readable text (without control characters).
 
+import type { Paint } from "../../cli/paint.ts";
 import { shortCkn } from "../../model/ckn-text.ts";
 import { columns, listed } from "../../model/text.ts";
 import {
@@ -13,7 +14,6 @@ import {
   voiceText,
   type WaveRow,
 } from "../fleet-shape.ts";
-import type { Paint } from "../../cli/paint.ts";
 
 /** Returns the whole report. */
 export function fleetText(view: FleetView, paint: Paint): string {

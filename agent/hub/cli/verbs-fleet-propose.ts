@@ -5,6 +5,11 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
+import { invalidConfig, readConfig, thenValidate } from "../../cli/config-file.ts";
+import { usage } from "../../cli/failure.ts";
+import { configText } from "../../cli/plan-text.ts";
+import { declined, refuseWithoutTerminal, saysYes } from "../../cli/question.ts";
+import { Session } from "../../cli/session.ts";
 import { needsPerson, parseConfig, type SettingChange } from "../../config/index.ts";
 import { durationMs } from "../../config/units.ts";
 import { valueBytesMax } from "../../fleet/engine.ts";
@@ -21,15 +26,10 @@ import {
 import type { Desired } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { readable, visible } from "../../model/text.ts";
-import type { PublishedConfig } from "../propose.ts";
 import { configPart } from "../../runtime/planner.ts";
 import { refusedText } from "../../runtime/proposal-state.ts";
-import { invalidConfig, readConfig, thenValidate } from "../../cli/config-file.ts";
+import type { PublishedConfig } from "../propose.ts";
 import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
-import { usage } from "../../cli/failure.ts";
-import { configText } from "../../cli/plan-text.ts";
-import { declined, refuseWithoutTerminal, saysYes } from "../../cli/question.ts";
-import { Session } from "../../cli/session.ts";
 
 interface ProposeOptions extends EngineOptions {
   readonly config?: string;

@@ -1,13 +1,13 @@
 // The verb fleet status: all sites of an engine at one moment.
 
 import type { Command } from "commander";
-import type { FleetView, SiteRow } from "../fleet-shape.ts";
-import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "../../cli/failure.ts";
 import { fitted, terminalColumns } from "../../cli/fit.ts";
 import { Session } from "../../cli/session.ts";
 import { exit } from "../../cli/shape.ts";
 import { verdictExit } from "../../cli/status.ts";
+import type { FleetView, SiteRow } from "../fleet-shape.ts";
+import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 
 interface StatusOptions extends EngineOptions {
   readonly check?: true;

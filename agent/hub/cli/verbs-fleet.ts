@@ -3,27 +3,26 @@
 
 import type { Command } from "commander";
 import { Option } from "commander";
-import { durationMs } from "../../config/units.ts";
-import { type Asked, isName, isText } from "../../fleet/records.ts";
-import type { Wave } from "../../fleet/wave.ts";
-import { isoTime } from "../../model/iso-time.ts";
-import { readable } from "../../model/text.ts";
-import type { ActPlace, OfferedPermit } from "../fleet-acts.ts";
-import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "../../cli/failure.ts";
 import { declined, refuseWithoutTerminal, saysYes } from "../../cli/question.ts";
 import { Session } from "../../cli/session.ts";
 import { collected } from "../../cli/shape.ts";
 import { outKind, table } from "../../cli/table.ts";
+import { durationMs } from "../../config/units.ts";
+import { type Asked, isName, isText } from "../../fleet/records.ts";
+import type { Wave } from "../../fleet/wave.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import { readable } from "../../model/text.ts";
+import programs from "../../programs.json" with { type: "json" };
+import type { ActPlace, OfferedPermit } from "../fleet-acts.ts";
+import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { registerPropose } from "./verbs-fleet-propose.ts";
 import { registerFleetStatus } from "./verbs-fleet-status.ts";
 
 const server = "--server tls://hub-1.example.net:4222 --key hub.seed";
 
 export function registerFleet(program: Command): void {
-  const fleet = program
-    .command("fleet")
-    .description("all sites of an engine: their status, waves, and what withholds");
+  const fleet = program.command("fleet").description(programs.hub.verbs.fleet);
   registerFleetStatus(fleet);
   withEngineOptions(
     fleet.command("waves [name]").description("all waves, or what each group of one does"),

@@ -4,18 +4,17 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { LogLevel } from "#hal/world.ts";
-import type { Head } from "../../evidence/report/head.ts";
-import type { HubFinding } from "../engine-doctor.ts";
-import type { StoreRow } from "../setup.ts";
-import { asHub, type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "../../cli/failure.ts";
 import { Session } from "../../cli/session.ts";
 import { exit, logLevel, withExample } from "../../cli/shape.ts";
+import type { Head } from "../../evidence/report/head.ts";
+import programs from "../../programs.json" with { type: "json" };
+import type { HubFinding } from "../engine-doctor.ts";
+import type { StoreRow } from "../setup.ts";
+import { asHub, type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 
 export function registerHub(program: Command): void {
-  const hub = program
-    .command("hub")
-    .description("the engine of many sites: keys, configuration, streams, and what sites publish");
+  const hub = program.command("hub").description(programs.hub.verbs.hub);
   withExample(
     hub
       .command("key <file>")

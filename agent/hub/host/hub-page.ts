@@ -5,20 +5,20 @@ import { dirname, join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { Log, LogLevel } from "#hal/world.ts";
-import type { PageSettings } from "../../model/desired.ts";
-import { errorShape } from "../../model/error-shape.ts";
-import { visible } from "../../model/text.ts";
-import { FleetWatch } from "../fleet-watch.ts";
 import { findAddon, refuseDumps } from "../../host/addon.ts";
 import { type CredentialReader, clientOf } from "../../host/clients.ts";
 import { hostClock } from "../../host/clock.ts";
 import { hostEntropy } from "../../host/entropy.ts";
 import { openFolder } from "../../host/folder.ts";
-import { type HubLogin, withEngine } from "./hub-session.ts";
 import type { HttpReply } from "../../host/listener.ts";
 import { hostLog } from "../../host/log.ts";
 import { openShownPage, type ServedPage } from "../../host/page-listener.ts";
 import { serveUnix } from "../../host/unix-server.ts";
+import type { PageSettings } from "../../model/desired.ts";
+import { errorShape } from "../../model/error-shape.ts";
+import { visible } from "../../model/text.ts";
+import { FleetWatch } from "../fleet-watch.ts";
+import { type HubLogin, withEngine } from "./hub-session.ts";
 
 /** Time between two connections to an engine that fails, in milliseconds. */
 const againMs = { least: 1_000, most: 30_000 } as const;
@@ -55,7 +55,7 @@ export async function serveHubPage(hub: HubPage, stop: AbortSignal): Promise<0 |
   const shown = (): string => textOf(watch);
   const page = await openShownPage(
     {
-      ...{ script: "hub", days: { link: () => undefined, tunnel: () => undefined }, broken },
+      ...{ program: "hub", days: { link: () => undefined, tunnel: () => undefined }, broken },
       world: { entropy: hostEntropy, log },
       native,
       ...{ turn: () => undefined, opening: shown, snapshot: shown },

@@ -3,15 +3,15 @@
 import { hostname } from "node:os";
 import type { LogLevel } from "#hal/world.ts";
 import { NatsEngine } from "../../fleet/nats-engine.ts";
-import { type HubEvent, lineOf } from "../hub-events.ts";
-import { runWaves } from "../wave-run.ts";
 import { findAddon, refuseDumps } from "../../host/addon.ts";
 import { hostClock } from "../../host/clock.ts";
 import { openerOf } from "../../host/engine-stream.ts";
 import { hostEntropy } from "../../host/entropy.ts";
-import type { HubLogin } from "./hub-session.ts";
 import { hostLog } from "../../host/log.ts";
 import { Manager } from "../../host/manager.ts";
+import { type HubEvent, lineOf } from "../hub-events.ts";
+import { runWaves } from "../wave-run.ts";
+import type { HubLogin } from "./hub-session.ts";
 
 /** A loop that has not turned for this long hangs, in milliseconds: each request has 10 s. */
 const turnMsMax = 900_000;

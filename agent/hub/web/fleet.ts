@@ -4,19 +4,13 @@
 import { type ComponentChild, h } from "preact";
 import { useState } from "preact/hooks";
 import type { Verdict } from "../../model/health.ts";
-import {
-  type FleetView,
-  freezeText,
-  isOdd,
-  type SiteRow,
-  type WaveRow,
-} from "../fleet-shape.ts";
 import { liveMark, lostNote } from "../../web/freshness.ts";
 import { badge, severityMark, verdictGlyph } from "../../web/glyph.ts";
 import { type Connection, isFound, type ViewAge } from "../../web/model.ts";
 import { Search } from "../../web/search.ts";
-import { siteItem } from "./site-row.ts";
 import { spanText } from "../../web/words.ts";
+import { type FleetView, freezeText, isOdd, type SiteRow, type WaveRow } from "../fleet-shape.ts";
+import { siteItem } from "./site-row.ts";
 
 /** Everything that the page shows. */
 export interface FleetProps {

@@ -1,10 +1,10 @@
 // The hub's page in a browser: draws each view of all sites that comes from the hub.
 
 import { h } from "preact";
-import type { FleetView } from "../fleet-shape.ts";
-import { Fleet } from "./fleet.ts";
 import { ageOf } from "../../web/model.ts";
 import { showPage } from "../../web/shell.ts";
+import type { FleetView } from "../fleet-shape.ts";
+import { Fleet } from "./fleet.ts";
 
 showPage<FleetView>({
   ...{ sender: "the hub", host: "the hub's host" },

@@ -1,11 +1,11 @@
 // A site as a row: verdict, what is wrong, config, oldest key, newest head, and when it told so.
 
 import { type ComponentChild, h } from "preact";
-import { noteText, type SiteRow, voiceText } from "../fleet-shape.ts";
 import { badge } from "../../web/glyph.ts";
 import type { ViewAge } from "../../web/model.ts";
 import { Row } from "../../web/row.ts";
 import { spanText } from "../../web/words.ts";
+import { noteText, type SiteRow, voiceText } from "../fleet-shape.ts";
 
 /** Shows a site. */
 export function siteItem(row: SiteRow, age: ViewAge): ComponentChild {

@@ -11,8 +11,8 @@ interface DarkTime {
   readonly oursMs: number;
 }
 
-/** The inputs of a rehearsal. */
-export interface RehearsalOptions {
+/** What a rehearsal is asked for; it has no key, and goes to the laboratory as JSON. */
+export interface RehearsalRequest {
   /** The group that the simulated site copies. */
   readonly twin: RehearsalSnapshot;
   /** The group, or one link of it. */
@@ -21,8 +21,6 @@ export interface RehearsalOptions {
   readonly urgency: Campaign["urgency"];
   /** The time that the person at the far end takes to act, in milliseconds; absent = a minute. */
   readonly personMs?: number;
-  /** Ends the rehearsal early; the caller, which has a clock, bounds the real time. */
-  readonly stop: AbortSignal;
 }
 
 /** The result of a rehearsal as scripts read it (linkseal.rehearsal/1). */

@@ -3,13 +3,13 @@
 
 import type { DesiredLink, DesiredTunnel } from "#agent/model/desired.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
-import { simulatedDialer } from "#sim/lab/simulate.ts";
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import { commit, never, secure, wanted } from "#sim/conformance/kit.ts";
 import type { PeerState } from "#hal/device.ts";
 import { type DeviceState, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import { commit, never, secure, wanted } from "#sim/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
+import { simulatedDialer } from "#sim/lab/simulate.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { link as anyLink, tunnel as anyTunnel } from "../../unit/agent/health-evidence.ts";
 import { allPlatforms, driverOf, placeOf, wayOf } from "../place.ts";

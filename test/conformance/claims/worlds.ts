@@ -1,10 +1,10 @@
 // Worlds in which something happens to a router on which claims hold, and what is true there: a
 // claim whose facts all hold while it is false lacks a fact.
 
-import type { DeviceBench } from "#sim/conformance/bench.ts";
-import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#sim/conformance/kit.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
+import type { DeviceBench } from "#sim/conformance/bench.ts";
+import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#sim/conformance/kit.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import { otherKey } from "../../unit/agent/health-evidence.ts";
 import { drive, type Rig } from "../rig.ts";

@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { linux } from "#drivers/linux/driver/linux.ts";
-import type { DeviceBench, PortTruth, TunnelTruth } from "#sim/conformance/bench.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import type { Device } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
+import type { DeviceBench, PortTruth, TunnelTruth } from "#sim/conformance/bench.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#sim/conformance/suite.ts";
 import { failures, formatRows } from "../../conformance/table.ts";
 import { effort } from "../../effort.ts";
 import { PacedClock } from "../host/clock.ts";

@@ -10,9 +10,9 @@ import { version } from "#agent/model/version.ts";
 import type { DoctorReport } from "#agent/operate/doctor/report.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { demoSite } from "#sim/lab/simulate.ts";
 import { simVault } from "#drivers/index.ts";
 import { sightOf } from "#sim/conformance/canary.ts";
+import { demoSite } from "#sim/lab/simulate.ts";
 import { packagesOf } from "../../machine/packages.ts";
 import { FreshHost } from "./fresh-host.ts";
 

@@ -1,12 +1,12 @@
 // A router whose connection ends as a line is sent, and that no other reaches until then: what a
 // killed agent leaves there.
 
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Place, type Platform, placeOf, platforms, wayOf } from "../../conformance/place.ts";
 import { never, refused, settled } from "../kit/site-bench.ts";
 

@@ -4,7 +4,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { type Context, campaignStates, type Evidence, type Row } from "#agent/model/campaign.ts";
@@ -12,6 +11,7 @@ import type { Reason } from "#agent/model/reason.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { demoFaults } from "#sim/faults/faults.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 import { generatedDocs } from "../../docs/generated.ts";
 import { calm, calmPort, campaignOf, refused } from "../kit/campaign-kit.ts";
 
@@ -119,7 +119,7 @@ describe("every page", () => {
   });
 });
 
-const program = linksealProgram();
+const program = wholeProgram();
 
 /** Returns command lines in code, fenced or not, that the program would not accept. */
 function unknownCommands(text: string): readonly string[] {

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { routes } from "#agent/api/routes.ts";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/command-tree.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 import { filled, generatedDocs } from "../../docs/generated.ts";
 import { queryParts } from "../../docs/query-reference.ts";
 import { triesPart } from "../../docs/tries.ts";
@@ -38,7 +38,7 @@ describe("a generated document", () => {
   });
 
   it("docs/cli.md has every verb, each with an example that names it", () => {
-    const verbs = everyCommand(linksealProgram()).filter((each) => each.commands.length === 0);
+    const verbs = everyCommand(wholeProgram()).filter((each) => each.commands.length === 0);
     for (const each of verbs) {
       expect(exampleOf(each), each.name()).toContain(each.name());
       expect(docs["cli.md"]).toContain(exampleOf(each));

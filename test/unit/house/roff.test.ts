@@ -3,10 +3,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/command-tree.ts";
 import { schemaOfFile } from "#agent/config/schema.ts";
 import { version } from "#agent/model/version.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 import { manual } from "../../docs/roff.ts";
 
 const docs = join(import.meta.dirname, "../../../docs");
@@ -47,7 +47,7 @@ describe("a manual page", () => {
   it("linkseal(1) has every verb, linkseal.yaml(5) every key", () => {
     const read = (name: string): string =>
       readFileSync(join(docs, name), "utf8").replaceAll("\\-", "-");
-    const verbs = everyCommand(linksealProgram()).filter(({ commands }) => commands.length === 0);
+    const verbs = everyCommand(wholeProgram()).filter(({ commands }) => commands.length === 0);
     for (const verb of verbs)
       expect(read("linkseal.1")).toMatch(new RegExp(`linkseal.* ?${verb.name()}`));
     for (const key of Object.keys(schemaOfFile.properties ?? {})) {

@@ -3,10 +3,10 @@
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
 import type { LinkStatus, Status, WarningStatus } from "#agent/runtime/health/status.ts";
-import { simulatedIdentity, simulatedWorld } from "#sim/lab/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedIdentity, simulatedWorld } from "#sim/lab/simulate.ts";
 import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { hasty } from "../../../short-waits.ts";

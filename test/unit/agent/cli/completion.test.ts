@@ -5,16 +5,16 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, type TestContext } from "vitest";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/command-tree.ts";
 import { completed, completion, type Shell } from "#agent/cli/completion.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
 import { cannotRun } from "../../../why-not.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-completion-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const fixed = { codes: ["sci-mismatch", "mtu"], faults: ["peer-silent", "mtu"] };
-const script = (shell: Shell): string => completion(linksealProgram(), shell, fixed);
+const script = (shell: Shell): string => completion(wholeProgram(), shell, fixed);
 
 // Stands for the command whose agent knows these names; it prints what it was asked for as well.
 const fake = join(folder, "linkseal");
@@ -104,7 +104,7 @@ describe("completion", () => {
 });
 
 describe("the text of a completion", () => {
-  const program = linksealProgram();
+  const program = wholeProgram();
 
   it.each([
     ["bash", '"config rollback") words="--yes --wait --json --socket --help"'],

@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
-import { siteAccount, streamsAccount } from "#agent/hub/server-accounts.ts";
-import { parseUsers, serverConfig } from "#agent/hub/server-config.ts";
 import { differing, stores } from "#agent/fleet/stores.ts";
 import { siteRights } from "#agent/fleet/subjects.ts";
+import { siteAccount, streamsAccount } from "#agent/hub/server-accounts.ts";
+import { parseUsers, serverConfig } from "#agent/hub/server-config.ts";
 
 const key = "UC5HCM75H3HBBZ4HHIGWYDC2QK2R764VOAB4YSWEQBJEVHPN75JMMLWB";
 

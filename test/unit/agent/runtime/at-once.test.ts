@@ -3,9 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { Dialer, WallTime } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { hasty } from "../../../short-waits.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";

@@ -1,7 +1,6 @@
 // What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { neighboursOn } from "#drivers/eos/config.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import { planChange, planOf } from "#drivers/eos/plan.ts";
@@ -11,6 +10,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { cknOf, keyOf } from "../junos-kit.ts";

@@ -1,11 +1,11 @@
 // What a change at a router without a candidate leaves behind where it goes wrong in the middle.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import {
   type Place,
   type Platform,

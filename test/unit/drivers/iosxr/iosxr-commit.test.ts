@@ -1,10 +1,10 @@
 // What a router with IOS XR takes, keeps and refuses at a commit, and what the driver makes of it.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Router } from "#sim/router/router.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";

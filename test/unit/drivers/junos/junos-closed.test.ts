@@ -1,9 +1,9 @@
 // Changes that were prepared on a Junos router whose device is closed before they are applied.
 
 import { beforeAll, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { Secret } from "#hal/secret.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { ports } from "../../../conformance/rig.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";

@@ -2,9 +2,9 @@
 // contains keys.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";

@@ -2,9 +2,9 @@
 // its own reading, and its name is in what is told of it.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
-import { secure } from "#sim/conformance/kit.ts";
 import type { Reading } from "#hal/model.ts";
+import { secure } from "#sim/conformance/kit.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { benchOf, drive } from "../../../conformance/rig.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";

@@ -2,11 +2,11 @@
 // becomes of the connection in between.
 
 import { describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import {
   type Place,
   type Platform,

@@ -2,12 +2,12 @@
 // seed, and the drivers read each of them alike.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import { secure } from "#sim/conformance/kit.ts";
 import type { DeviceState, MacsecPort, MkaSession } from "#hal/model.ts";
+import { secure } from "#sim/conformance/kit.ts";
 import { EosEmulator } from "#sim/emulators/eos.ts";
 import { JunosEmulator } from "#sim/emulators/junos.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import {
   type Place,
   type Platform,

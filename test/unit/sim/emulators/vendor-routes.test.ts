@@ -2,7 +2,6 @@
 // break, and the same neighbours once more in another routing instance.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Device, PortChange } from "#hal/device.ts";
 import type { DeviceState } from "#hal/model.ts";
@@ -13,6 +12,7 @@ import type { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Block, bgpOf } from "#sim/emulators/line-tree.ts";
 import type { Wiring } from "#sim/emulators/wiring.ts";
+import { channelTo } from "#sim/lab/emulator-channel.ts";
 import { allPlatforms, type Place, placeOf, wayOf } from "../../../conformance/place.ts";
 import { settled } from "../../kit/site-bench.ts";
 

@@ -1,12 +1,12 @@
 // A row of the registry is all that config, `init`, `sim router` and suite know of a platform.
 
 import { describe, expect, it } from "vitest";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { parseConfig } from "#agent/config/index.ts";
 import { answersOf } from "#agent/operate/init/answers.ts";
 import { configTextOf } from "#agent/operate/init/config-text.ts";
-import { routerPlatforms } from "#sim/lab/simulate.ts";
 import { drivers, platformNames, platforms, routerNames, sshPortOf } from "#drivers/index.ts";
+import { wholeProgram } from "#sim/lab/main.ts";
+import { routerPlatforms } from "#sim/lab/simulate.ts";
 import { platformsOf } from "../../../conformance/place.ts";
 
 const hostKey = `SHA256:${"A".repeat(43)}`;
@@ -61,7 +61,7 @@ describe("a platform of the registry", () => {
 
 describe("`sim router --platform`", () => {
   it("`sim router --platform` offers exactly the platforms that the simulator emulates", () => {
-    const sim = linksealProgram().commands.find((one) => one.name() === "sim");
+    const sim = wholeProgram().commands.find((one) => one.name() === "sim");
     const router = sim?.commands.find((one) => one.name() === "router");
     const platform = router?.options.find(({ long }) => long === "--platform");
     expect(platform?.argChoices?.toSorted()).toEqual(Object.keys(routerPlatforms).toSorted());

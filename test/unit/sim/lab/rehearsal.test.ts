@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
 import type { RehearsalSnapshot } from "#agent/runtime/campaigns/rehearsal-snapshot.ts";
-import { rehearse } from "#sim/lab/rehearsal.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
+import { rehearse } from "#sim/lab/rehearsal.ts";
 import { group, overlaps, Pair } from "../../kit/rotate-kit.ts";
 import { never } from "../../kit/site-bench.ts";
 

@@ -1,12 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "#agent/cli/paint.ts";
-import {
-  drawScene,
-  happeningLine,
-  type Scene,
-  type SceneLink,
-} from "#sim/lab/sim-view.ts";
+import { drawScene, happeningLine, type Scene, type SceneLink } from "#sim/lab/sim-view.ts";
 
 const link = (name: string, rest: Partial<SceneLink>): SceneLink => ({
   name: `erd-demo/${name}`,

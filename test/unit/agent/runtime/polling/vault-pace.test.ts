@@ -2,9 +2,9 @@
 // a refusal.
 
 import { describe, expect, it } from "vitest";
-import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
 import { watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
