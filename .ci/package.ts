@@ -1,4 +1,4 @@
-// `npm run package`: the Debian package of this version, with Node inside.
+// `npm run package`: the Debian packages of this version: agent with Node, hub, laboratory.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,8 +15,23 @@ import {
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compileAddon, headersOf } from "./compile.ts";
-import { type Architecture, libcOf, writeDeb } from "./package/debian.ts";
-import { type Built, bundlePatterns, layout } from "./package/layout.ts";
+import {
+  type Architecture,
+  agentControl,
+  type Deb,
+  hubControl,
+  labControl,
+  libcOf,
+  writeDeb,
+} from "./package/debian.ts";
+import {
+  agentLayout,
+  type Built,
+  type BuiltProgram,
+  bundlePatterns,
+  hubLayout,
+  labLayout,
+} from "./package/layout.ts";
 import { bundledParts, copyright, nodeParts, type Part, sbom } from "./package/licences.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -105,8 +120,12 @@ function addonFor({ compiler, from, architecture }: Target, nodeFolder: string):
   return file;
 }
 
+// The laboratory's program knows the verbs of all; one that is not installed says so when it is run.
+const whole = `const { main } = await import(process.argv[1]);
+process.exitCode = await main(["completion", process.argv[2]]);`;
+
 function completionFor(shell: string): string {
-  const argv = [join(root, "agent", "bin.js"), "completion", shell];
+  const argv = ["--input-type=module", "-e", whole, join(dist, "lab", "cli.js"), shell];
   return execFileSync(process.execPath, argv, { encoding: "utf8" });
 }
 
@@ -118,10 +137,21 @@ function partsInside(nodeFolder: string): readonly Part[] {
   // them.
   if (`v${version}` !== process.version)
     fail(`it runs on ${process.version}, and packs ${version}`);
-  return [...nodeParts(nodeFolder, process.versions), ...bundledParts(root)];
+  return nodeParts(nodeFolder, process.versions);
 }
 
-function build(target: Target, compression: "xz" | "zstd", out: string): string {
+/** `product`: the package that a program goes into; `node`: parts beside those of the bundle. */
+function builtProgram(program: string, product: Parameters<typeof sbom>[0], node: readonly Part[]) {
+  const parts = [...node, ...bundledParts(root, program)];
+  const own = readFileSync(join(root, "LICENSE"), "utf8");
+  const patterns = bundlePatterns.map((pattern) => `${program}/${pattern}`);
+  const bundle = globSync(patterns, { cwd: dist }).sort();
+  const terms = { sbom: sbom(product, parts, epoch()), licences: copyright(own, parts) };
+  return { bundle, ...terms } satisfies BuiltProgram;
+}
+
+/** Returns the paths of the packages. */
+function build(target: Target, compression: "xz" | "zstd", out: string): readonly string[] {
   const { architecture } = target;
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly version: string;
@@ -132,10 +162,11 @@ function build(target: Target, compression: "xz" | "zstd", out: string): string 
   const nodeFolder = nodePackage(target);
   const node = join(nodeFolder, "bin", "node");
   const addon = addonFor(target, nodeFolder);
-  const parts = partsInside(nodeFolder);
-  const own = readFileSync(join(root, "LICENSE"), "utf8");
+  const inside = partsInside(nodeFolder);
   const built: Built = {
-    bundle: ["STAMP", ...globSync([...bundlePatterns], { cwd: dist }).sort()],
+    agent: builtProgram("agent", { name: "linkseal", version, architecture }, inside),
+    hub: builtProgram("hub", { name: "linkseal-hub", version, architecture: "all" }, []),
+    lab: builtProgram("lab", { name: "linkseal-lab", version, architecture: "all" }, []),
     ...{ addon, node, version },
     completions: {
       bash: completionFor("bash"),
@@ -144,15 +175,26 @@ function build(target: Target, compression: "xz" | "zstd", out: string): string 
     },
     docs: ["CHANGELOG.md", ...globSync(["docs/*.*", "docs/examples/**/*.yaml"], { cwd: root })],
     units: globSync("*.service", { cwd: join(root, "systemd") }).sort(),
-    sbom: sbom({ version, architecture }, parts, epochSeconds),
-    licences: copyright(own, parts),
   };
-  const file = join(out, `linkseal_${version}_${architecture}.deb`);
-  const libc = libcOf([node, addon]);
-  const entries = layout(built);
-  const stage = join(work, `stage-${architecture}-${process.pid}`);
-  writeDeb({ root, entries, architecture, version, libc, epochSeconds, compression, file }, stage);
-  return file;
+  const scripts = join(import.meta.dirname, "package");
+  const packages: readonly Pick<Deb, "control" | "entries" | "scripts">[] = [
+    {
+      control: agentControl(architecture, libcOf([node, addon])),
+      ...{ entries: agentLayout(built), scripts },
+    },
+    {
+      control: hubControl(version),
+      ...{ entries: hubLayout(built), scripts: join(scripts, "hub") },
+    },
+    { control: labControl(version), entries: labLayout(built) },
+  ];
+  return packages.map((one) => {
+    const { name, architecture: machine } = one.control;
+    const file = join(out, `${name}_${version}_${machine}.deb`);
+    const stage = join(work, `stage-${name}-${architecture}-${process.pid}`);
+    writeDeb({ ...one, root, version, epochSeconds, compression, file }, stage);
+    return file;
+  });
 }
 
 const { values } = parseArgs({
@@ -169,7 +211,8 @@ if (values.help) {
   const { arch, compression } = values;
   if (arch !== "amd64" && arch !== "arm64") fail(usage);
   if (compression !== "xz" && compression !== "zstd") fail(usage);
-  const file = build(targets[arch], compression, values.out);
-  const sum = createHash("sha256").update(readFileSync(file)).digest("hex");
-  console.log(`${file}\n${statSync(file).size} bytes, sha256 ${sum}`);
+  for (const file of build(targets[arch], compression, values.out)) {
+    const sum = createHash("sha256").update(readFileSync(file)).digest("hex");
+    console.log(`${file}\n${statSync(file).size} bytes, sha256 ${sum}`);
+  }
 }

@@ -32,7 +32,7 @@ function milliseconds(code: string): number {
 
 /** Loads the chunks of the bundle, as the agent does. Returns the milliseconds. */
 function loading(): number {
-  const names = globSync("dist/{open-azure,esm}-*.js", { cwd: root });
+  const names = globSync("dist/agent/{open-azure,esm}-*.js", { cwd: root });
   const libraries = names.map((name) => `import(${JSON.stringify(join(root, name))})`);
   return milliseconds(`await Promise.all([${libraries.join(", ")}]);`);
 }

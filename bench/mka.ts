@@ -78,7 +78,7 @@ async function bareNode(): Promise<ChildProcess> {
 function packaged(folder: string): string {
   const root = join(import.meta.dirname, "..");
   mkdirSync(join(folder, "agent"));
-  for (const name of ["bin.js", "launcher.js", "flags.json"])
+  for (const name of ["bin.js", "launcher.js", "flags.json", "programs.json"])
     copyFileSync(join(root, "agent", name), join(folder, "agent", name));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   symlinkSync(join(root, "dist"), join(folder, "dist"));

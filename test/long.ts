@@ -105,7 +105,7 @@ export const parts: readonly Part[] = [
   long(
     "waves",
     "two hubs that are killed and overtaken between any two calls, 5,000 waves",
-    named("unit", ["agent/operate/hub/wave-storm"]),
+    named("unit", ["agent/hub/wave-storm"]),
   ),
   long(
     "fuzz",

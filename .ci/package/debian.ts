@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   cpSync,
+  existsSync,
   lutimesSync,
   mkdirSync,
   readFileSync,
@@ -20,16 +21,19 @@ export type Architecture = "amd64" | "arm64";
 export interface Deb {
   readonly root: string;
   readonly entries: readonly Entry[];
-  readonly architecture: Architecture;
+  /** The fields of the control file that differ between the packages. */
+  readonly control: Control;
+  /** The folder of its maintainer scripts; absent = it has none. */
+  readonly scripts?: string;
   readonly version: string;
-  /** Oldest version of glibc on which everything inside runs. */
-  readonly libc: string;
   readonly epochSeconds: number;
   readonly compression: "zstd" | "xz";
   readonly file: string;
 }
 
-const scripts = ["preinst", "postinst", "prerm", "postrm"] as const;
+/** Returns the names of the maintainer scripts in a folder. */
+const namesIn = (folder: string): readonly string[] =>
+  ["preinst", "postinst", "prerm", "postrm"].filter((name) => existsSync(join(folder, name)));
 
 /**
  * Writes the package. The same entries and the same epoch give the same octets on every machine at
@@ -46,10 +50,13 @@ export function writeDeb(deb: Deb, stage: string): void {
   }
   const control = join(stage, "DEBIAN");
   mkdirSync(control, { recursive: true });
-  writeFileSync(join(control, "control"), controlFile(deb, sizeKilobytes(deb, stage)));
+  const kilobytes = sizeKilobytes(deb, stage);
+  writeFileSync(join(control, "control"), controlFile(deb.control, deb.version, kilobytes));
   writeFileSync(join(control, "md5sums"), md5sums(deb.entries, stage));
+  const { scripts: folder = control } = deb;
+  const scripts = namesIn(folder);
   for (const name of scripts) {
-    const text = readFileSync(join(import.meta.dirname, name), "utf8");
+    const text = readFileSync(join(folder, name), "utf8");
     writeFileSync(join(control, name), text.replaceAll("@VERSION@", deb.version));
     chmodSync(join(control, name), 0o755);
   }
@@ -91,28 +98,81 @@ function md5sums(entries: readonly Entry[], stage: string): string {
     .join("");
 }
 
-export function controlFile(
-  { architecture, version, libc }: Pick<Deb, "architecture" | "version" | "libc">,
-  kilobytes: number,
-): string {
-  return `Package: linkseal
+/** What a package says of itself to dpkg; `relations`: its dependencies, one field a line. */
+export interface Control {
+  readonly name: string;
+  readonly architecture: Architecture | "all";
+  readonly relations: readonly string[];
+  /** The short description, then lines of the long one. */
+  readonly description: readonly string[];
+}
+
+export function controlFile(control: Control, version: string, kilobytes: number): string {
+  const { name, architecture, relations, description } = control;
+  const [short, ...long] = description;
+  return `Package: ${name}
 Version: ${version}
 Architecture: ${architecture}
 Maintainer: linkseal maintainers <maintainers@linkseal.invalid>
 Installed-Size: ${kilobytes}
-Depends: libc6 (>= ${libc}), libgcc-s1, libstdc++6 (>= 8), systemd (>= 252), passwd, util-linux
-Recommends: iputils-ping
-Suggests: charon-systemd (>= 6.0), frr
+${relations.join("\n")}
 Section: net
 Priority: optional
-Description: MACsec and IPsec of ExpressRoute Direct links
- An agent on or beside an edge router that protects the links of an Azure
- ExpressRoute Direct resource with MACsec and IPsec, takes their keys from
- Azure Key Vault, rotates them without losing traffic and reports what it can
- prove about each link.
- .
- The package brings its own Node.js, under /usr/lib/linkseal.
-`;
+Description: ${short}
+${long.map((line) => ` ${line}\n`).join("")}`;
+}
+
+/** `libc`: the oldest version of glibc on which everything inside runs. */
+export function agentControl(architecture: Architecture, libc: string): Control {
+  const libraries = `libc6 (>= ${libc}), libgcc-s1, libstdc++6 (>= 8)`;
+  return {
+    ...{ name: "linkseal", architecture },
+    relations: [
+      `Depends: ${libraries}, systemd (>= 252), passwd, util-linux`,
+      "Recommends: iputils-ping",
+      "Suggests: charon-systemd (>= 6.0), frr, linkseal-lab",
+    ],
+    description: [
+      "MACsec and IPsec of ExpressRoute Direct links",
+      "An agent on or beside an edge router that protects the links of an Azure",
+      "ExpressRoute Direct resource with MACsec and IPsec, takes their keys from",
+      "Azure Key Vault, rotates them without losing traffic and reports what it can",
+      "prove about each link.",
+      ".",
+      "The package brings its own Node.js, under /usr/lib/linkseal.",
+    ],
+  };
+}
+
+export function hubControl(version: string): Control {
+  return {
+    ...{ name: "linkseal-hub", architecture: "all" },
+    relations: [
+      `Depends: linkseal (= ${version})`,
+      // It had the unit before.
+      "Breaks: linkseal (<< 0.2.0)",
+      "Replaces: linkseal (<< 0.2.0)",
+      "Suggests: nats-server",
+    ],
+    description: [
+      "hub of linkseal: many sites in one view, and their rotations in waves",
+      "The verbs fleet and hub of the command linkseal, and the service that gives",
+      "the permits of a wave. An edge host does not need it.",
+    ],
+  };
+}
+
+export function labControl(version: string): Control {
+  return {
+    ...{ name: "linkseal-lab", architecture: "all" },
+    relations: [`Depends: linkseal (= ${version})`],
+    description: [
+      "laboratory of linkseal: simulated sites and rehearsals",
+      "A simulated site, routers and cloud for trials, the rehearsal of a rotation,",
+      "and the conformance cases for a router of a lab. An edge host needs it only",
+      "for linkseal rotate --rehearse.",
+    ],
+  };
 }
 
 /** Highest version of a symbol of glibc that one of the files asks for. */

@@ -35,9 +35,9 @@ export function npmPart(root: string, folder: string): Part {
   return { name, version, licence: license ?? "see its text", text, purl };
 }
 
-/** Reads the parts that the build put into the bundle, from the list that it left in dist/. */
-export function bundledParts(root: string): readonly Part[] {
-  const list = readFileSync(join(root, "dist", "PACKAGES"), "utf8");
+/** Reads the parts that the build put into a program, from the list that it left in dist/. */
+export function bundledParts(root: string, program: string): readonly Part[] {
+  const list = readFileSync(join(root, "dist", program, "PACKAGES"), "utf8");
   return (JSON.parse(list) as readonly string[]).map((folder) => npmPart(root, folder));
 }
 
@@ -74,11 +74,11 @@ function component({ name, version, licence, purl }: Part): object {
 
 /** Returns a CycloneDX 1.6 document; two builds of one source give the same text. */
 export function sbom(
-  product: { readonly version: string; readonly architecture: string },
+  product: { readonly name: string; readonly version: string; readonly architecture: string },
   parts: readonly Part[],
   epochSeconds: number,
 ): string {
-  const purl = `pkg:deb/linkseal@${product.version}?arch=${product.architecture}`;
+  const purl = `pkg:deb/${product.name}@${product.version}?arch=${product.architecture}`;
   const document = {
     bomFormat: "CycloneDX",
     specVersion: "1.6",
@@ -88,7 +88,7 @@ export function sbom(
       component: {
         type: "application",
         "bom-ref": purl,
-        name: "linkseal",
+        name: product.name,
         version: product.version,
         purl,
         licenses: [{ license: { id: "MIT" } }],

@@ -43,11 +43,9 @@ export async function pageFiles(program: PageProgram): Promise<ReadonlyMap<strin
 
 async function filesIn(folder: string): Promise<ReadonlyMap<string, PageFile> | undefined> {
   try {
-    const rows = Object.entries(names).map(
-      async ([path, [name, type]]) => {
-        return [path, { type, octets: await readFile(join(folder, name)) }] as const;
-      },
-    );
+    const rows = Object.entries(names).map(async ([path, [name, type]]) => {
+      return [path, { type, octets: await readFile(join(folder, name)) }] as const;
+    });
     return new Map(await Promise.all(rows));
   } catch {
     // The other folder may have them.

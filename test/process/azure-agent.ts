@@ -27,7 +27,7 @@ export interface AgentNews {
   readonly loaded: readonly string[];
 }
 
-const cli = join(import.meta.dirname, "../../dist/cli.js");
+const cli = join(import.meta.dirname, "../../dist/agent/cli.js");
 const hook = join(import.meta.dirname, "chunk-hook.ts");
 
 /** Runs `linkseal ...` from the bundle, even if sources were edited since. */

@@ -25,7 +25,7 @@ async function loadedBy(argv: readonly string[], stopAt?: string): Promise<reado
   }
   await program.ended;
   const loaded = readFileSync(to, "utf8").split("\n");
-  expect(loaded.some((url) => url.endsWith("/dist/cli.js"))).toBe(true);
+  expect(loaded.some((url) => url.endsWith("/dist/agent/cli.js"))).toBe(true);
   return loaded.map((url) => url.split("/").at(-1) ?? "");
 }
 

@@ -57,20 +57,21 @@ interface Ages {
 
 function clone(name: string, ages: Ages): string {
   const place = join(folder, name);
-  for (const part of ["agent/bin", "hal", "dist"])
+  for (const part of ["agent/bin", "hal", "dist/agent"])
     mkdirSync(join(place, part), { recursive: true });
-  const own = ["agent/bin.js", "agent/flags.json", "agent/launcher.js", ".ci/node.js"];
+  const data = ["agent/flags.json", "agent/programs.json"];
+  const own = [...data, "agent/bin.js", "agent/launcher.js", ".ci/node.js"];
   for (const file of own) {
     cpSync(join(root, file), join(place, file));
   }
-  utimesSync(join(place, "agent/flags.json"), 0, 0);
+  for (const file of data) utimesSync(join(place, file), 0, 0);
   writeFileSync(
     join(place, "package.json"),
     '{"type":"module","imports":{"#agent/*":"./agent/*"}}',
   );
   symlinkSync(join(root, "node_modules"), join(place, "node_modules"));
   if (ages.bundle !== undefined) {
-    writeFileSync(join(place, "dist/cli.js"), program("bundle"));
+    writeFileSync(join(place, "dist/agent/cli.js"), program("bundle"));
     writeFileSync(join(place, "dist/STAMP"), "");
     utimesSync(join(place, "dist/STAMP"), seconds(ages.bundle), seconds(ages.bundle));
   }

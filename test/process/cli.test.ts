@@ -316,7 +316,8 @@ const codesOf = (log: string): readonly string[] =>
 describe("the service", () => {
   it("a clone without an addon logs dumps-allowed before ready, and is waited for", async () => {
     const clone = join(root, "no-addon");
-    for (const part of ["agent/bin.js", "agent/flags.json", "agent/launcher.js", "package.json"]) {
+    const parts = ["bin.js", "flags.json", "launcher.js", "programs.json"];
+    for (const part of ["package.json", ...parts.map((name) => `agent/${name}`)]) {
       cpSync(join(repository, part), join(clone, part));
     }
     const isAddon = (path: string): boolean => path.startsWith(join(repository, "dist/native"));

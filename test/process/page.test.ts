@@ -182,6 +182,7 @@ it("a page is served at a free port where only the bundle is installed", async (
     "agent/bin.js",
     "agent/flags.json",
     "agent/launcher.js",
+    "agent/programs.json",
   ]) {
     cpSync(join(root, path), join(place, path), { recursive: true });
   }

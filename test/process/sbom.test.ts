@@ -37,8 +37,9 @@ interface Bom {
 }
 
 function inSbom(): ReadonlySet<string> {
-  const product = { version: "0.0.0", architecture: "amd64" };
-  const { components } = JSON.parse(sbom(product, bundledParts(root), 0)) as Bom;
+  const product = { name: "linkseal", version: "0.0.0", architecture: "amd64" };
+  const parts = ["agent", "hub", "lab"].flatMap((program) => bundledParts(root, program));
+  const { components } = JSON.parse(sbom(product, parts, 0)) as Bom;
   for (const { name, version, purl } of components)
     expect(decodeURIComponent(purl)).toBe(`pkg:npm/${name}@${version}`);
   return new Set(components.map(({ name, version }) => `${name}@${version}`));

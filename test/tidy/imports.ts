@@ -8,7 +8,6 @@ import { isEdge, type Offence, type Rule, type Source } from "./source.ts";
 interface Import {
   readonly specifier: string | undefined;
   readonly line: number;
-  readonly kind: "static" | "type" | "dynamic";
   /** Imported names of a braced list; empty for the other forms. */
   readonly names: readonly string[];
 }
@@ -23,6 +22,10 @@ interface TableRow {
 const importTable: readonly TableRow[] = [
   { edge: /^hal\/.* -> hal\//, why: "the contract explains itself with its own nouns" },
   { edge: /^(drivers|agent|sim)\/.* -> hal\//, why: "everybody speaks the contract" },
+  {
+    edge: /^agent\/.* -> agent\/programs\.json$/,
+    why: "which words belong to which program, and which package has it",
+  },
   {
     edge: /^drivers\/(index|registry)\.ts -> drivers\/(?!transport\/)/,
     why: "the table from driver name to driver",
@@ -108,9 +111,9 @@ const importTable: readonly TableRow[] = [
     why: "the end of an agent's session on another host is a root of its own",
   },
   { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
-  { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
+  { edge: /^agent\/(hub\/)?web\/.* -> agent\/(hub\/)?web\//, why: "what a browser runs" },
   {
-    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(model|runtime\/health)\/.*|.*-shape)\.ts/,
+    edge: /^agent\/(hub\/)?web\/.* -> agent\/(page\/(shape|feed)|(model|runtime\/health)\/.*|.*-shape)\.ts/,
     why: "a browser gets shapes and words, and nothing that reaches out",
   },
   {
@@ -156,7 +159,7 @@ const importTable: readonly TableRow[] = [
     why: "the login's command believes the socket of its server alone",
   },
   {
-    edge: /^agent\/simulation\/(simulate|rehearsal|edit-bench|emulator-channel)\.ts -> sim\//,
+    edge: /^sim\/lab\/.* -> (agent\/(?!hub\/|web\/)|agent\/hub\/cli\/main\.ts|drivers\/index\.ts)/,
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
@@ -167,6 +170,7 @@ const importTable: readonly TableRow[] = [
     edge: /^\.ci\/(node\.js -> agent\/launcher\.js|package\/layout\.ts -> agent\/flags\.json)$/,
     why: "scripts, the package and the command find their Node, and start it, in one way",
   },
+  { edge: /^\.ci\/bundle\.ts -> agent\/programs\.json$/, why: "a bundle for each program" },
   {
     edge: /^test\/peers\/addon-sanitizers\.test\.ts -> \.ci\/compile\.ts$/,
     why: "compiles the addon with the flags that ship, and sanitizers",
@@ -180,10 +184,6 @@ const importTable: readonly TableRow[] = [
     why: "a fresh Debian is made in one way, and its parts are looked at without making it",
   },
 ];
-
-/** These files load the simulator: an agent of real routers never loads one of them. */
-const onDemand =
-  /^agent\/simulation\/(simulate|rehearsal|driver-edits|edit-bench|emulator-channel)\.ts$/;
 
 /** Builtins without a clock, a file, a socket or randomness; for the others see `isEdge`. */
 const pureBuiltins: Readonly<Record<string, readonly string[] | "all">> = {
@@ -248,7 +248,7 @@ function importsOf(source: Source): Import[] {
     if (token.text === "import" && next.text === "(" && next.kind === "punctuator") {
       const argument = source.code[index + 2];
       const specifier = argument?.kind === "string" ? argument.text : undefined;
-      return [{ specifier, line: token.line, kind: "dynamic", names: [] }];
+      return [{ specifier, line: token.line, names: [] }];
     }
     const opens = token.text === "import" ? next.text !== "." : false;
     const passes = token.text === "export" && /^(\*|\{|type)$/.test(next.text);
@@ -265,9 +265,7 @@ function staticImport(source: Source, start: number): Import[] {
     if (token.kind === "name") names.push(token.text);
     const direct = at === start + 1 || source.code[at - 1]?.text === "from";
     if (token.kind === "string" && direct) {
-      const isType = source.code[start + 1]?.text === "type" && names.length > 2;
-      const kind = isType ? "type" : "static";
-      return [{ specifier: token.text, line: token.line, kind, names: bracedNames(source, start) }];
+      return [{ specifier: token.text, line: token.line, names: bracedNames(source, start) }];
     }
     if (token.text === "}" && source.code[at + 1]?.text !== "from") return [];
   }
@@ -290,7 +288,7 @@ function bracedNames(source: Source, start: number): string[] {
 }
 
 /** True for agent/, except the files that start it and those that a browser runs. */
-const isProgram = (path: string): boolean => /^agent\/(?!web\/).*\.ts$/.test(path);
+const isProgram = (path: string): boolean => /^agent\/(?!(hub\/)?web\/).*\.ts$/.test(path);
 
 /** Relative to the root of the repository. */
 function targetOf({ path }: Pick<Source, "path">, specifier: string): string {
@@ -327,24 +325,15 @@ function checkTarget(source: Source, found: Import): string | undefined {
   if (specifier.startsWith("node:")) return checkBuiltin(source, specifier, found.names);
   const subpath = specifier.startsWith("#");
   if (!subpath && !specifier.startsWith(".")) return checkPackage(source, specifier);
-  return checkEdge(source, specifier, subpath, found.kind);
+  return checkEdge(source, specifier, subpath);
 }
 
-function checkEdge(
-  source: Source,
-  specifier: string,
-  subpath: boolean,
-  kind: Import["kind"],
-): string | undefined {
+function checkEdge(source: Source, specifier: string, subpath: boolean): string | undefined {
   const to = targetOf(source, specifier);
   const folder = source.path.split("/")[0];
   const leaves = !subpath && to.split("/")[0] !== folder;
   if (leaves && /^(hal|drivers|agent|sim)\//.test(to)) {
     return `leaves ${folder}/ by a relative path: use #${to}`;
-  }
-  const late = onDemand.test(to) && !onDemand.test(source.path);
-  if (late && kind === "static" && folder === "agent") {
-    return "the agent starts without the simulator: import() it on demand";
   }
   if (isProgram(source.path) && isProgram(to)) return whyNotDown(source.path, to);
   const edge = `${source.path} -> ${to}`;

@@ -3,54 +3,39 @@
 
 import { posix } from "node:path";
 
-/** A folder covers everything below it, unless a longer name of this list does. */
-const layers = [
+/**
+ * Folders of one layer may take from each other, without circles. A folder covers everything below
+ * it, unless a longer name of this list does.
+ */
+const layers: readonly (readonly string[])[] = [
   /** Types and words of config, observations, health and campaigns. */
-  "agent/model",
-  /** The engine of many sites: its names, and what a client of it can do; types and words. */
-  "agent/fleet",
-  /** Parses the text of a config into the wanted state. */
-  "agent/config",
-  /** Journal, accepted configs and audit log, on a disk. */
-  "agent/store",
-  /** Turns evidence into verdicts; pure. */
-  "agent/health",
-  /** Tables, guards, forecast and policy of campaigns; pure. */
-  "agent/rotation",
-  /** The comparison of both ends: plan, rules of two ends; pure. */
-  "agent/compare",
+  ["agent/model"],
+  /** What is written down: the config, journal and audit log; names and client of the engine. */
+  ["agent/fleet", "agent/config", "agent/store"],
+  /** Judgement, pure: verdicts; tables, guards and forecast of campaigns; the two ends compared. */
+  ["agent/health", "agent/rotation", "agent/compare"],
   /** The last observations of devices, far ends and vault. */
-  "agent/runtime/polling",
-  /** Running campaigns. */
-  "agent/runtime/campaigns",
-  /** Tunnels: set up, moved and given new keys. */
-  "agent/runtime/tunnels",
-  /** Reports about everything that runs. */
-  "agent/runtime/health",
-  /** The loops of one accepted intent, and the agent around them. */
-  "agent/runtime",
-  /** Reports and scorecards, made from recorded data. */
-  "agent/evidence",
-  /** Descriptions of the codes. */
-  "agent/explain",
-  "agent/azure",
-  "agent/telemetry",
-  /** Starts an agent, examines it and prepares for it. */
-  "agent/operate",
-  "agent/api",
-  "agent/page",
+  ["agent/runtime/polling"],
+  /** Running campaigns; tunnels set up, moved and given new keys. */
+  ["agent/runtime/campaigns", "agent/runtime/tunnels"],
+  /** The loops of one accepted intent, the agent around them, and reports about all that runs. */
+  ["agent/runtime/health", "agent/runtime"],
+  /** What is made of recorded data; descriptions of the codes; the cloud; what leaves a host. */
+  ["agent/evidence", "agent/explain", "agent/azure", "agent/telemetry"],
+  /** Starts an agent, examines it, prepares for it, and answers for it. */
+  ["agent/operate", "agent/api", "agent/page"],
   /** Access to resources outside this process. */
-  "agent/host",
-  "agent/cli",
-  /** Agent and simulator in one process; loaded on demand. */
-  "agent/simulation",
-  /** Composition roots. */
-  "agent/bin",
-] as const;
+  ["agent/host"],
+  ["agent/cli"],
+  /** Composition roots of the agent's program. */
+  ["agent/bin"],
+  /** The hub's program, which the agent's never takes from. */
+  ["agent/hub"],
+];
 
 const rankOf = (path: string): number | undefined => {
   const found = layers
-    .map((layer, rank) => ({ layer, rank }))
+    .flatMap((folders, rank) => folders.map((layer) => ({ layer, rank })))
     .filter(({ layer }) => path.startsWith(`${layer}/`))
     .toSorted((a, b) => b.layer.length - a.layer.length);
   return found[0]?.rank;
@@ -61,7 +46,7 @@ export function whyNotDown(from: string, to: string): string | undefined {
   const [upper, lower] = [rankOf(from), rankOf(to)];
   if (upper === undefined) return `${from} is in no layer of agent/: see test/tidy/layers.ts`;
   if (lower === undefined) return `${to} is in no layer of agent/: see test/tidy/layers.ts`;
-  return lower <= upper ? undefined : `runs up: ${layers[upper]} -> ${layers[lower]}`;
+  return lower <= upper ? undefined : `runs up: ${from} -> ${to}`;
 }
 
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;

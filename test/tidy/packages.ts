@@ -24,12 +24,12 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "cli-table3",
-    where: /^agent\/cli\//,
+    where: /^agent\/(hub\/)?cli\//,
     why: "tables on a terminal, 35 ms to start",
   },
   {
     name: "commander",
-    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/(launch|services)\.ts$)|^test\/docs\//,
+    where: /^(agent\/(hub\/)?cli\/|agent\/bin\/(verbs|services)\.ts$|sim\/lab\/|test\/docs\/)/,
     why: "verbs, options and their help",
   },
   {
@@ -120,7 +120,7 @@ export const developmentPackages: readonly PackageRow[] = [
   },
   {
     name: "preact",
-    where: /^agent\/web\//,
+    where: /^agent\/(hub\/)?web\//,
     why: "draws the page anew from what it knows, and text as text; ships in the page's bundle",
   },
   {

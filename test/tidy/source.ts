@@ -35,8 +35,9 @@ export function sourceOf(path: string, text: string): Source {
 /** True for files that own a timer, a socket, a file or a process; all others take a World. */
 export function isEdge(path: string): boolean {
   return [
-    /^agent\/((bin|launcher)\.js|(bin|host)\/[-\w]+\.ts|simulation\/sim-[-\w]+\.ts)$/,
-    /^agent\/(cli|web)\//,
+    /^agent\/((bin|launcher)\.js|(hub\/)?(bin|host)\/[-\w]+\.ts)$/,
+    /^agent\/(hub\/)?(cli|web)\//,
+    /^sim\/lab\/(sim-[-\w]+|verbs-[-\w]+|driver-check|main|show-edits)\.ts$/,
     /^drivers\/transport\//,
     /^sim\/serve\/[-\w]+\.ts$/,
     /^(test|bench|\.ci)\//,

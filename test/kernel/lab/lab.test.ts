@@ -184,12 +184,12 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
 /** Places another build as a package of the next version would be placed beside this one. */
 function anotherBuild(home: string): string {
   const build = join(home, "next");
-  for (const part of ["dist", join("agent", "bin.js"), "package.json"]) {
+  for (const part of ["dist/agent", join("agent", "bin.js"), "package.json"]) {
     cpSync(join(root, part), join(build, part), { recursive: true });
   }
-  const holder = readdirSync(join(build, "dist"))
+  const holder = readdirSync(join(build, "dist", "agent"))
     .filter((name) => name.endsWith(".js"))
-    .map((name) => join(build, "dist", name))
+    .map((name) => join(build, "dist", "agent", name))
     .find((path) => readFileSync(path, "utf8").includes(`version: "${version}"`));
   if (holder === undefined) throw new Error("the bundle names no version");
   const text = readFileSync(holder, "utf8");

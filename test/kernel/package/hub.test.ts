@@ -17,7 +17,9 @@ let host: FreshHost;
 
 beforeAll(async () => {
   host = await FreshHost.boot();
-  copyFileSync(packagesOf(version).present, host.path("/root/present.deb"));
+  const { present } = packagesOf(version);
+  copyFileSync(present.linkseal, host.path("/root/present.deb"));
+  copyFileSync(present["linkseal-hub"], host.path("/root/present-hub.deb"));
   for (const path of ["/usr/sbin/nats-server", "/usr/lib/systemd/system/nats-server.service"]) {
     copyFileSync(path, host.path(path));
   }
@@ -51,7 +53,7 @@ const leads = async (times: number): Promise<void> => {
 
 describe("the hub on a fresh host", { timeout: 900_000 }, () => {
   it("the package brings the unit, and starts no hub", () => {
-    host.ok("dpkg -i /root/present.deb 2>&1");
+    host.ok("dpkg -i /root/present.deb /root/present-hub.deb 2>&1");
     expect(host.run(`systemctl is-enabled ${unit}`).out.trim()).toBe("disabled");
     expect(host.run(`systemctl is-active ${unit}`).out.trim()).toBe("inactive");
     // The host has no engine, and a start says so by doing nothing.
@@ -157,9 +159,9 @@ describe("the hub on a fresh host", { timeout: 900_000 }, () => {
 
   it("a purge stops it, and leaves nothing of it but the operator's own files", () => {
     const pid = property("MainPID");
-    host.ok("rm -r /etc/systemd/system/linkseal-hub.service.d && dpkg -r linkseal 2>&1");
+    host.ok("rm -r /etc/systemd/system/linkseal-hub.service.d && dpkg -r linkseal-hub 2>&1");
     expect(host.run(`test -e /proc/${pid}`).status).toBe(1);
-    expect(host.ok("dpkg -P linkseal 2>&1")).toContain("/etc/nats");
+    expect(host.ok("dpkg -P linkseal-hub linkseal 2>&1")).toContain("/etc/nats");
     // The engine's streams are no part of the package.
     const others = ["/proc", "/sys", "/root", "/var/lib/nats"]
       .map((path) => `-not -path '${path}/*'`)

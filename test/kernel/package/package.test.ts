@@ -24,8 +24,13 @@ let host: FreshHost;
 
 beforeAll(async () => {
   host = await FreshHost.boot();
-  copyFileSync(packages.present, host.path("/root/present.deb"));
-  copyFileSync(packages.later, host.path("/root/later.deb"));
+  for (const [age, files] of [
+    ["present", packages.present],
+    ["later", packages.later],
+  ] as const) {
+    copyFileSync(files.linkseal, host.path(`/root/${age}.deb`));
+    copyFileSync(files["linkseal-lab"], host.path(`/root/${age}-lab.deb`));
+  }
 }, 400_000);
 afterAll(() => host.end());
 
@@ -141,6 +146,22 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     }
   });
 
+  it("a verb of another program names its package, and a rehearsal begins nothing", () => {
+    for (const [line, from] of [
+      ["sim site", "linkseal-lab"],
+      ["driver edits --driver junos", "linkseal-lab"],
+      ["driver check --device lab-1", "linkseal-lab"],
+      ["sim rehearse", "linkseal-lab"],
+      ["fleet status", "linkseal-hub"],
+    ] as const) {
+      const { status, err } = host.run(`linkseal ${line} </dev/null`);
+      expect([status, err]).toEqual([2, expect.stringContaining(`apt install ${from}`)]);
+    }
+    expect(host.ok("linkseal help")).toContain("(package linkseal-lab)");
+    host.ok("dpkg -i /root/present-lab.deb");
+    expect(host.ok("linkseal sim --help")).toContain("rehearse");
+  });
+
   it("the packaged agent protects a simulated site", async () => {
     const serve = `linkseal sim serve --socket ${socket} --speed 5 --seed ${seed}`;
     const unit = "systemd-run --unit=site -p User=linkseal -p RuntimeDirectory=site";
@@ -219,7 +240,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
 
   it("an upgrade in the middle of a rotation restarts only the agent, which goes on", async () => {
     // Unpacking takes minutes in an emulator: meanwhile the files of the old process are replaced.
-    host.ok("linkseal keys generate erd-demo && dpkg --unpack /root/later.deb");
+    host.ok("linkseal keys generate erd-demo && dpkg --unpack /root/later*.deb");
     const asked = { target: "erd-demo", risks: [], urgency: "planned" };
     const admin = host.path("/run/linkseal/admin.sock");
     const rotate = { role: "admin", method: "POST", path: "/v1/rotate", body: asked } as const;
@@ -230,7 +251,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
         : undefined,
     );
     const [agent, ...others] = ["linkseal.service", ...kernelUnits].map(pidOf);
-    const output = host.ok("dpkg --configure linkseal 2>&1");
+    const output = host.ok("dpkg --configure linkseal linkseal-lab 2>&1");
     for (const unit of kernelUnits) expect(output).toContain(`  ${unit}`);
     expect(pidOf("linkseal.service")).not.toBe(agent);
     expect(kernelUnits.map(pidOf)).toEqual(others);
@@ -256,7 +277,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
   });
 
   it("a downgrade keeps the state", async () => {
-    host.ok("dpkg -i /root/present.deb");
+    host.ok("dpkg -i /root/present*.deb");
     expect(property("linkseal.service", "StatusText")).not.toContain("ffff");
     await protectedAgain();
     expect(await campaignState()).toBe("done");
@@ -288,6 +309,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
   });
 
   it("a package that holds a port is not removed, unless LINKSEAL_REMOVE accepts it", () => {
+    host.ok("dpkg -P linkseal-lab");
     const refused = host.run("dpkg -r linkseal 2>&1");
     expect(refused.status).not.toBe(0);
     expect(refused.out).toContain("port wire");

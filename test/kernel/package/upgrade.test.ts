@@ -40,7 +40,7 @@ beforeAll(async () => {
   stage = await Stage.open(setting, "loopback-site.ts");
   host = await FreshHost.boot();
   copyFileSync(packages.first, host.path("/root/first.deb"));
-  copyFileSync(packages.later, host.path("/root/later.deb"));
+  copyFileSync(packages.later.linkseal, host.path("/root/later.deb"));
   mkdirSync(host.path(place));
   for (const entry of readdirSync(stage.folder, { withFileTypes: true })) {
     if (!entry.isFile()) continue;

@@ -64,7 +64,7 @@ describe("every document", () => {
     expect(unknownCommands(textOf(path))).toEqual([]);
   });
 
-  it.each([...written, ...generated, "agent/simulation/sim-stage.ts"])(
+  it.each([...written, ...generated, "sim/lab/sim-stage.ts"])(
     "%s: npm takes no flag of linkseal for itself",
     (path) => {
       expect(textOf(path).match(/npx (?!--no -- )\S*.*linkseal.*/g)).toBe(null);

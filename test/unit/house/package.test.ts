@@ -7,8 +7,21 @@ import { tmpdir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import flags from "#agent/flags.json" with { type: "json" };
-import { controlFile, writeDeb } from "../../../.ci/package/debian.ts";
-import { type Built, bundlePatterns, type Entry, layout } from "../../../.ci/package/layout.ts";
+import {
+  agentControl,
+  controlFile,
+  hubControl,
+  labControl,
+  writeDeb,
+} from "../../../.ci/package/debian.ts";
+import {
+  agentLayout,
+  type Built,
+  bundlePatterns,
+  type Entry,
+  hubLayout,
+  labLayout,
+} from "../../../.ci/package/layout.ts";
 import { copyright, nodeParts, npmPart, sbom } from "../../../.ci/package/licences.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -16,17 +29,22 @@ const folder = mkdtempSync(join(tmpdir(), "linkseal-package-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const units = readdirSync(join(root, "systemd")).filter((name) => name.endsWith(".service"));
+const programOf = (name: string) => ({
+  bundle: [`${name}/cli.js`, `${name}/web/page.html`],
+  ...{ sbom: "{}", licences: "MIT" },
+});
 const built: Built = {
-  bundle: ["STAMP", "cli.js", "web/page.html"],
+  ...{ agent: programOf("agent"), hub: programOf("hub"), lab: programOf("lab") },
   ...{ addon: "/x/linkseal.node", node: "/x/node", version: "0.1.0", units },
   completions: { bash: "b", zsh: "z", fish: "f" },
   docs: [
     ...["docs/linkseal.1", "docs/linkseal.yaml.5", "docs/install.md", "docs/linkseal.catalog"],
     ...["docs/examples/a.yaml", "docs/examples/ansible/roles/linkseal/tasks/main.yaml"],
   ],
-  ...{ sbom: "{}", licences: "MIT" },
 };
-const entries = layout(built);
+const entries = agentLayout(built);
+const [ofHub, ofLab] = [hubLayout(built), labLayout(built)];
+const agentUnits = units.filter((name) => name !== "linkseal-hub.service");
 const at = (path: string): Entry | undefined => entries.find((entry) => entry.path === path);
 
 describe("the files of the package", () => {
@@ -41,15 +59,19 @@ describe("the files of the package", () => {
   });
 
   it("no file is placed outside /usr, where an operator's own files are", () => {
-    const outside = entries.filter(({ path }) => !path.startsWith("/usr/"));
+    const outside = [...entries, ...ofHub, ...ofLab].filter(
+      ({ path }) => !path.startsWith("/usr/"),
+    );
     expect(outside).toEqual([]);
   });
 
   it.each([
-    ...units.map((name) => `/usr/lib/systemd/system/${name}`),
+    ...agentUnits.map((name) => `/usr/lib/systemd/system/${name}`),
     "/usr/lib/sysusers.d/linkseal.conf",
     "/usr/lib/tmpfiles.d/linkseal.conf",
-    "/usr/lib/linkseal/dist/web/page.html",
+    "/usr/lib/linkseal/dist/STAMP",
+    "/usr/lib/linkseal/dist/agent/web/page.html",
+    "/usr/lib/linkseal/agent/programs.json",
     "/usr/share/man/man1/linkseal.1",
     "/usr/share/man/man5/linkseal.yaml.5",
     "/usr/share/doc/linkseal/install.md",
@@ -64,6 +86,33 @@ describe("the files of the package", () => {
   ])("%s is in the package", (path) => {
     expect(at(path)?.mode).toBe(0o644);
   });
+
+  it("no file is in two packages, and the agent's has nothing of hub and laboratory", () => {
+    const paths = [entries, ofHub, ofLab].flat().map(({ path }) => path);
+    expect(new Set(paths).size).toBe(paths.length);
+    expect(entries.filter(({ path }) => /dist\/(hub|lab)\/|linkseal-hub/.test(path))).toEqual([]);
+  });
+
+  it("the hub's package has its program, its unit and its account, the laboratory's its program", () => {
+    expect(ofHub.map(({ path }) => path)).toEqual([
+      "/usr/lib/linkseal/dist/hub/cli.js",
+      "/usr/lib/linkseal/dist/hub/web/page.html",
+      "/usr/lib/systemd/system/linkseal-hub.service",
+      "/usr/lib/sysusers.d/linkseal-hub.conf",
+      "/usr/share/doc/linkseal-hub/copyright",
+      "/usr/share/doc/linkseal-hub/sbom.cdx.json",
+    ]);
+    expect(ofLab.map(({ path }) => path)).toContain("/usr/lib/linkseal/dist/lab/cli.js");
+  });
+
+  it.each([hubControl("1.2.3"), labControl("1.2.3")])(
+    "$name has no binaries of its own, and goes with the agent's package of its version",
+    (control) => {
+      const text = controlFile(control, "1.2.3", 1000);
+      expect(text).toContain("Architecture: all\n");
+      expect(text).toContain("Depends: linkseal (= 1.2.3)\n");
+    },
+  );
 
   it("the package has each file that its command imports before the bundle", () => {
     const command = readFileSync(join(root, "agent/bin.js"), "utf8");
@@ -97,7 +146,8 @@ describe("the files of the package", () => {
 
 describe("the archive", () => {
   const deb = (name: string) => ({
-    ...{ root, architecture: "amd64", version: "1.2.3", libc: "2.28", compression: "zstd" },
+    ...{ root, version: "1.2.3", compression: "zstd" as const },
+    ...{ control: agentControl("amd64", "2.28"), scripts: join(root, ".ci", "package") },
     ...{ epochSeconds: 1_700_000_000, file: join(folder, name) },
     entries: [
       { path: "/usr/bin/linkseal", mode: 0o755, from: { kind: "text", text: "#!/bin/sh\n" } },
@@ -108,9 +158,9 @@ describe("the archive", () => {
 
   it("a package has the same octets twice, whatever the umask and the time", () => {
     const before = process.umask(0o077);
-    writeDeb({ ...deb("first.deb"), architecture: "amd64", compression: "zstd" }, stage("one"));
+    writeDeb(deb("first.deb"), stage("one"));
     process.umask(0o022);
-    writeDeb({ ...deb("second.deb"), architecture: "amd64", compression: "zstd" }, stage("two"));
+    writeDeb(deb("second.deb"), stage("two"));
     process.umask(before);
     const [first, second] = ["first.deb", "second.deb"].map((name) =>
       readFileSync(join(folder, name)),
@@ -125,7 +175,7 @@ describe("the archive", () => {
   });
 
   it("the preinst that may refuse a downgrade has the package's version", () => {
-    writeDeb({ ...deb("third.deb"), architecture: "arm64", compression: "zstd" }, stage("three"));
+    writeDeb(deb("third.deb"), stage("three"));
     const argv = ["-I", join(folder, "third.deb"), "preinst"];
     const text = execFileSync("dpkg-deb", argv, { encoding: "utf8" });
     expect(text).toContain('gt "1.2.3"');
@@ -133,7 +183,7 @@ describe("the archive", () => {
   });
 
   it("a package depends on the C library that its binaries were linked with", () => {
-    const text = controlFile({ architecture: "arm64", version: "1.2.3", libc: "2.28" }, 1000);
+    const text = controlFile(agentControl("arm64", "2.28"), "1.2.3", 1000);
     expect(text).toContain("Architecture: arm64\n");
     expect(text).toContain("libc6 (>= 2.28)");
     expect(text).not.toContain("nodejs");
@@ -143,7 +193,10 @@ describe("the archive", () => {
 const stage = (name: string): string => join(folder, name);
 
 describe("the maintainer scripts", () => {
-  const scripts = ["preinst", "postinst", "prerm", "postrm"];
+  const scripts = [
+    ...["preinst", "postinst", "prerm", "postrm"],
+    ...["hub/postinst", "hub/prerm", "hub/postrm"],
+  ];
 
   it.each(scripts)("%s is a script of sh that stops at an error", (name) => {
     const path = join(root, ".ci", "package", name);
@@ -151,12 +204,13 @@ describe("the maintainer scripts", () => {
     expect(readFileSync(path, "utf8")).toMatch(/^#!\/bin\/sh\nset -e\n/);
   });
 
-  it("an upgrade restarts agent, peer and hub, which hold nothing, and no other service", () => {
-    const text = readFileSync(join(root, ".ci", "package", "postinst"), "utf8");
+  it.each([
+    ["postinst", "linkseal.service linkseal-peer.service"],
+    ["hub/postinst", "linkseal-hub.service"],
+  ])("an upgrade restarts what holds nothing, and no other service: %s", (name, expected) => {
+    const text = readFileSync(join(root, ".ci", "package", name), "utf8");
     const restarts = text.match(/systemctl .*restart .*/g) ?? [];
-    expect(restarts).toEqual([
-      "systemctl try-restart linkseal.service linkseal-peer.service linkseal-hub.service || true",
-    ]);
+    expect(restarts).toEqual([`systemctl try-restart ${expected} || true`]);
   });
 
   it.each([
@@ -232,7 +286,7 @@ describe("the parts inside, and their terms", () => {
   const parts = [npmPart(root, "node_modules/zod"), ...nodeParts(folder, process.versions)];
 
   it("the SBOM names each part once, by purl, and is the same for the same epoch", () => {
-    const product = { version: "0.1.0", architecture: "amd64" };
+    const product = { name: "linkseal", version: "0.1.0", architecture: "amd64" };
     const text = sbom(product, parts, 1_700_000_000);
     expect(sbom(product, parts, 1_700_000_000)).toBe(text);
     const seen = JSON.parse(text) as {

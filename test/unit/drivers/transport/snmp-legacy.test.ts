@@ -97,7 +97,7 @@ describe("an agent of SNMPv2c", () => {
 });
 
 describe("the process that speaks it", () => {
-  it.each(["drivers/transport/snmp-legacy-child.ts", "dist/snmp-legacy-child.js"])(
+  it.each(["drivers/transport/snmp-legacy-child.ts", "dist/agent/snmp-legacy-child.js"])(
     "%s has no capability, and a community in neither argument nor environment",
     async (path) => {
       const silent = createSocket("udp4");
