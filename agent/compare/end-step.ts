@@ -23,7 +23,6 @@ import { farEndGaps } from "./far-end-drift.ts";
 
 /** Both ends as they were read for this one decision. */
 export interface EndFacts {
-  /** The link. */
   readonly link: DesiredLink;
   /** Its router and far end; undefined in it = that end could not be read now. */
   readonly snapshot: LinkSnapshot;

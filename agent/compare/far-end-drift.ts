@@ -13,7 +13,6 @@ export interface FarEndPlace {
   readonly cloud: AzureSettings["cloud"];
   /** Resource id of the port or LAG, or its name at a simulated site. */
   readonly resource: string;
-  /** The link in Azure. */
   readonly link: DesiredLink["azureLink"];
 }
 

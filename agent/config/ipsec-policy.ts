@@ -80,7 +80,6 @@ export const profiles: Readonly<Record<PolicyProfile, AzurePolicy>> = {
   },
 };
 
-/** The versions of IKE. */
 export const ikeVersions = ["v1", "v2"] as const;
 export type IkeVersion = (typeof ikeVersions)[number];
 

@@ -47,7 +47,6 @@ export interface LinkScene {
   readonly azure: Pick<AzureSettings, "cloud" | "vault" | "farEnd">;
   /** Resource id of the ExpressRoute port or LAG. */
   readonly resource: string;
-  /** The link in Azure. */
   readonly azureLink: "link1" | "link2";
   /** Names of the two secrets in the vault. */
   readonly secrets: { readonly cak: string; readonly ckn: string };
@@ -67,7 +66,6 @@ export interface TunnelScene {
   readonly remote: string;
   /** Resource id of the gateway's connection; undefined = the config names none. */
   readonly connection: string | undefined;
-  /** Cloud and vault. */
   readonly azure: Pick<AzureSettings, "cloud" | "vault">;
 }
 

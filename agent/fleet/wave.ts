@@ -24,7 +24,6 @@ type FailureCode =
   /** A person withdrew its permit. */
   | "withdrawn";
 
-/** The codes of a failure. */
 const failureCodes = [
   ...(["notReached", "worse", "late", "unknownEnd", "otherCampaign", "withdrawn"] as const),
 ] as const satisfies readonly FailureCode[];

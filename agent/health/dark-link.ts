@@ -6,7 +6,6 @@ import type { WarningCode } from "../model/warning-rows.ts";
 
 /** A link of a group, as it is judged by itself. */
 export interface JudgedLink {
-  /** The link. */
   readonly link: DesiredLink;
   /** Its health, derived from its own evidence. */
   readonly health: LinkHealth;

@@ -9,7 +9,6 @@ import { agentPlaces } from "./places.ts";
 
 /** Answers by the name of their question, and the file that keeps them. */
 export interface KeptFile {
-  /** Path of the file. */
   readonly path: string;
   /** What an earlier run kept; empty = nothing, or nothing that can be used. */
   readonly kept: ReadonlyMap<string, string>;

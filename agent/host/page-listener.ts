@@ -42,7 +42,6 @@ export interface ShownPage extends Pick<FeedParts, "turn" | "opening" | "snapsho
   readonly broken: (error: unknown) => void;
 }
 
-/** A page that is served. */
 export interface ServedPage extends Served {
   readonly port: number;
   /** Where it is, and codes that open it. */

@@ -55,7 +55,6 @@ export type SocketSearch =
 
 /** A socket that is not believed, because another user can answer at it. */
 export interface ForeignSocket {
-  /** Path of the socket. */
   readonly path: string;
   /** The user who owns the socket or its folder. */
   readonly uid: number;

@@ -82,7 +82,6 @@ export class Fields {
     return value;
   }
 
-  /** An object. */
   object(name: string): Fields {
     return new Fields(this.#get(name));
   }

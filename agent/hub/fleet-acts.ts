@@ -153,7 +153,6 @@ export async function stopWave(place: ActPlace, name: string, why: string): Prom
 export interface OfferedPermit {
   /** What the group asks for. */
   readonly ask: Ask;
-  /** The permit for it. */
   readonly permit: Permit;
   /** Of the permit's key when it was offered. */
   readonly revision: number;

@@ -3,7 +3,6 @@
 import { isUserPublicKey } from "../fleet/nkey.ts";
 import { siteAccount, streamsAccount } from "./server-accounts.ts";
 
-/** The users of an engine. */
 export interface EngineUsers {
   /** Public keys of the hubs' users. */
   readonly hubs: readonly string[];

@@ -107,7 +107,6 @@ export class Logins {
     return find(this.#sessions, sessionHash(halves))?.user;
   }
 
-  /** Ends a session. */
   end(halves: SessionHalves): void {
     const found = find(this.#sessions, sessionHash(halves));
     this.#sessions = this.#sessions.filter((kept) => kept !== found);

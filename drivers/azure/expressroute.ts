@@ -52,7 +52,6 @@ interface Observation {
   readonly state: PeerState;
 }
 
-/** A document, and one operation on it. */
 interface OperationRead extends Observation, DocumentRead {
   readonly graceMs: number;
   readonly operation: string;

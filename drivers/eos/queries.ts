@@ -268,7 +268,6 @@ const argumentRows: readonly Row[] = [
   { ...probe, ask: (own) => ping(own.peer, own.vrf, own.interface, countMark) },
 ];
 
-/** The reader of EOS. */
 export const eosReader = defineReader(
   {
     form: cliForm(platform, disguisedJson),

@@ -308,7 +308,6 @@ const otherRows: readonly Row[] = [
   ),
 ];
 
-/** The reader of Junos. */
 export const junosReader = defineReader(
   { form: netconfForm, rows: [...Object.values(operationRows), ...otherRows], grammar },
   {

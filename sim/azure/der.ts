@@ -4,7 +4,6 @@
 
 import { createHash } from "node:crypto";
 
-/** The fields of a certificate. */
 export interface CertificateFields {
   /** The serial number: positive, at most 20 octets. */
   readonly serial: Uint8Array;

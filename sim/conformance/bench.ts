@@ -35,7 +35,6 @@ export type Trouble =
 
 /** The actual state of a port, read from the bench and not from the driver. */
 export interface PortTruth {
-  /** The port. */
   readonly port: PortName;
   /** Its configured keys. */
   readonly keys: readonly KeySlot[];
@@ -74,9 +73,7 @@ export interface TunnelTruth {
 
 /** The actual state of a device. */
 export interface DeviceTruth {
-  /** Its ports. */
   readonly ports: readonly PortTruth[];
-  /** Its tunnels. */
   readonly tunnels: readonly TunnelTruth[];
   /** A commit waits for its confirm. */
   readonly pending: boolean;

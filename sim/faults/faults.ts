@@ -49,7 +49,6 @@ export interface FaultKind {
 /** The default moment at which a demo strikes a fault. */
 type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
-/** A fault of the demo. */
 export interface DemoFault extends FaultKind {
   /** The moment at which the demo strikes it. */
   readonly when: FaultMoment;

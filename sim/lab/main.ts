@@ -1,5 +1,5 @@
-// The program of the laboratory: simulator, rehearsal, and trials of drivers. It has the agent's and
-// the hub's verbs too, so that reference and completion show one tree.
+// The program of the laboratory: simulator, rehearsal, and trials of drivers. It has the verbs of
+// agent and hub too: reference and completion show one tree.
 
 import type { Command } from "commander";
 import { serviceLaunch } from "#agent/bin/services.ts";

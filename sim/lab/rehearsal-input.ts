@@ -8,7 +8,7 @@ const requestBytesMax = 4_000_000;
 const next = "linkseal rotate GROUP --dry-run --rehearse";
 
 /**
- * Reads the request that an agent of the same version has made; the snapshot in it names its schema.
+ * Reads the request of an agent of the same version; the snapshot in it names its schema.
  * @throws LinksealError with `usage` for anything else
  */
 export async function requestIn(input: AsyncIterable<Buffer>): Promise<RehearsalRequest> {

@@ -18,7 +18,6 @@ export function linkEffect({ by, at, link, what, ckn }: EffectEvent): LinkEffect
   return { at, link, what: ckn === undefined ? what : `${what} ${ckn.slice(0, 8)}` };
 }
 
-/** One run of an agent. */
 export interface AgentRun {
   /** Its effects, the oldest first. */
   readonly effects: readonly LinkEffect[];

@@ -28,7 +28,6 @@ export interface TunnelConfig {
 
 /** A configuration whose ports and tunnels can be changed in place. */
 export interface MutableConfig {
-  /** The ports by name. */
   readonly ports: Map<PortName, PortConfig>;
   /** The tunnels by name. */
   readonly tunnels: Map<string, TunnelConfig>;

@@ -37,7 +37,6 @@ export interface SiteOptions {
   readonly name: string;
   /** The number of groups; each has two links and a far end of its own. */
   readonly groups: number;
-  /** The number of tunnels. */
   readonly tunnels: number;
   /** The routers of each group; two if absent. */
   readonly routers?: RoutersPerGroup;

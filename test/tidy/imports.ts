@@ -113,8 +113,12 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
   { edge: /^agent\/(hub\/)?web\/.* -> agent\/(hub\/)?web\//, why: "what a browser runs" },
   {
-    edge: /^agent\/(hub\/)?web\/.* -> agent\/(page\/(shape|feed)|(model|runtime\/health)\/.*|.*-shape)\.ts/,
-    why: "a browser gets shapes and words, and nothing that reaches out",
+    edge: /^agent\/(hub\/)?web\/.* -> agent\/(page\/(shape|feed)|.*-shape)\.ts$/,
+    why: "a browser gets shapes, and nothing that reaches out",
+  },
+  {
+    edge: /^agent\/(hub\/)?web\/.* -> agent\/(model|runtime\/health)\//,
+    why: "a browser gets words, and nothing that reaches out",
   },
   {
     edge: /^agent\/web\/detail\.ts -> agent\/explain\/explain\.ts$/,

@@ -56,7 +56,6 @@ export const listTypes = {
   collectorPolicies: "Microsoft.NetworkFunction/azureTrafficCollectors/collectorPolicies",
 } as const;
 
-/** The name of a list. */
 export type ListName = keyof typeof listTypes;
 
 /** The names of all lists. */

@@ -33,7 +33,6 @@ export interface SetupReport {
   readonly vault: AzureSetup["vault"];
   /** The agent's identity in a sentence, and what has to be done on its host. */
   readonly identity: { readonly text: string; readonly onHost: readonly string[] };
-  /** The rights one by one. */
   readonly rights: readonly RightRow[];
   /** What the agent's host must reach, and the names of a private endpoint. */
   readonly network: NetworkSetup & { readonly privateEndpoints: readonly string[] };

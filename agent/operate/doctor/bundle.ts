@@ -13,7 +13,6 @@ import type { HostFacts } from "./host-rules.ts";
 export interface BundleParts {
   /** When it was made, an ISO 8601 time in UTC. */
   readonly at: string;
-  /** The facts of this host. */
   readonly host: HostFacts;
   /** Versions of the operating system and Node. */
   readonly system: {

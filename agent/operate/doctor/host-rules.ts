@@ -6,7 +6,6 @@ import { type CharonSettings, charonFindings } from "./charon-rules.ts";
 
 /** A systemd unit of linkseal, as `systemctl show` reports it. */
 export interface UnitFacts {
-  /** Name of the unit. */
   readonly name: string;
   /** `active`, `inactive`, `failed`, `activating`, ... */
   readonly active: string;
@@ -20,7 +19,6 @@ export interface UnitFacts {
 
 /** A folder of linkseal. */
 export interface FolderFacts {
-  /** Its path. */
   readonly path: string;
   /** Name of its owner, or `uid NUMBER`. */
   readonly owner: string;

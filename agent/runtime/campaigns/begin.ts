@@ -34,7 +34,6 @@ export interface BeginParts {
   readonly intent: number;
   /** The newest observations of both ends. */
   readonly deviceCache: DeviceCache;
-  /** The vault of the keys. */
   readonly vault: KeyVault;
   /** Returns what the journal holds now. */
   readonly memory: () => Memory;

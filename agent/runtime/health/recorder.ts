@@ -20,9 +20,7 @@ import type { Observed } from "./observed.ts";
 
 /** The parts from which the recorder is built. */
 export interface RecorderParts {
-  /** Clock and log. */
   readonly world: Pick<World, "clock" | "log">;
-  /** The audit log. */
   readonly log: AuditLog;
   /** Fingerprint of the key that signs reports. */
   readonly keyId: string;

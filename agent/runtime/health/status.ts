@@ -81,7 +81,6 @@ export interface Unmanaged {
   readonly next: string;
 }
 
-/** A link in the status. */
 export interface LinkStatus {
   /** The link's name within its group. */
   readonly name: string;
@@ -89,7 +88,6 @@ export interface LinkStatus {
   readonly device: string;
   /** The port's name on the router. */
   readonly port: string;
-  /** The verdict. */
   readonly verdict: Verdict;
   /** The reasons, those of the verdict first; empty = every check passed. */
   readonly reasons: readonly Reason[];

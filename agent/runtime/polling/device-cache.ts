@@ -80,7 +80,6 @@ export interface DeviceCacheParts {
   readonly hint?: (device: string) => void;
 }
 
-/** The device cache. */
 export class DeviceCache implements Observations {
   /** The SAKs that campaigns asked for. */
   readonly askedSaks = new AskedSaks();

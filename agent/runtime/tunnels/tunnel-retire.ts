@@ -14,11 +14,9 @@ import type { DeviceCache } from "../polling/device-cache.ts";
 
 /** The parts that the removal of a tunnel needs. */
 interface RemovalParts {
-  /** The clock. */
   readonly world: Pick<World, "clock">;
   /** The accepted config. */
   readonly desired: Desired;
-  /** The device cache. */
   readonly deviceCache: Pick<DeviceCache, "observe" | "device" | "state">;
   /** A tunnel as it was last applied. */
   readonly made: MadeTunnel;

@@ -14,7 +14,6 @@ export interface Found {
   readonly about: string;
   /** Kind of the part. */
   readonly kind: "link" | "tunnel";
-  /** Its verdict. */
   readonly verdict: Verdict;
   /** Codes of the reasons; empty = every check passed. */
   readonly codes: readonly string[];

@@ -44,7 +44,6 @@ export type Mac = (previous: string, body: Uint8Array) => string;
 
 /** A record and its line. */
 export interface ChainedRecord {
-  /** The record. */
   readonly entry: Entry;
   /** The line, with its line feed. */
   readonly line: Uint8Array;

@@ -60,7 +60,6 @@ export interface ManualDrain {
 
 /** A final change that was sent, and whose end the agent has not observed. */
 export interface LateChange {
-  /** Token of the change. */
   readonly token: string;
   /**
    * What it does to the link: moves its traffic, shuts its port, or removes a key or changes
@@ -139,7 +138,6 @@ interface EndedProposal {
 export interface CompromisedKey {
   /** The link whose accepted key it was, as `group/link`. */
   readonly link: string;
-  /** Its CKN. */
   readonly ckn: Ckn;
   /** Id of its CAK version. */
   readonly cakSecretId: string;

@@ -42,7 +42,6 @@ interface TunnelLog {
   isEnded: boolean;
 }
 
-/** The trouble of a tunnel. */
 export interface TunnelTrouble {
   /** In one sentence. */
   readonly text: string;

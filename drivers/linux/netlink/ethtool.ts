@@ -16,7 +16,6 @@ const noSpeed = 0xffff_ffff;
 
 const linkModes = table({ header: [1, table({ index: [1, u32] })], speed: [5, u32] });
 
-/** The speed of one port. */
 export interface PortSpeed {
   /** The index of the link. */
   readonly link: number;

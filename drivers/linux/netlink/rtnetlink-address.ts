@@ -26,7 +26,6 @@ const addressRows = table(rows);
 
 /** An address of a link. */
 export interface Address extends Attributes<typeof rows> {
-  /** The address family. */
   readonly family: number;
   /** The length of the prefix in bits. */
   readonly prefixLength: number;

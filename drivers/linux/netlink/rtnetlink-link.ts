@@ -254,7 +254,6 @@ type LinkRows = RowsOf<typeof linkRows>;
 
 /** A link of this host. */
 export interface Link extends Attributes<LinkRows> {
-  /** The index of the link. */
   readonly index: number;
   /** The ARP hardware type: 1 is Ethernet. */
   readonly hardware: number;

@@ -26,7 +26,6 @@ interface FrrFamily {
 
 export interface FrrNeighbour extends Detection {
   readonly state: string;
-  /** The AS number of the neighbour. */
   readonly asn: number;
   readonly isInternal: boolean;
   readonly shut: boolean;

@@ -184,7 +184,8 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
 /** Places another build as a package of the next version would be placed beside this one. */
 function anotherBuild(home: string): string {
   const build = join(home, "next");
-  for (const part of ["dist/agent", join("agent", "bin.js"), "package.json"]) {
+  const command = ["bin.js", "flags.json", "launcher.js", "programs.json"];
+  for (const part of ["dist/agent", "package.json", ...command.map((name) => `agent/${name}`)]) {
     cpSync(join(root, part), join(build, part), { recursive: true });
   }
   const holder = readdirSync(join(build, "dist", "agent"))

@@ -93,7 +93,7 @@ describe("the files of the package", () => {
     expect(entries.filter(({ path }) => /dist\/(hub|lab)\/|linkseal-hub/.test(path))).toEqual([]);
   });
 
-  it("the hub's package has its program, its unit and its account, the laboratory's its program", () => {
+  it("the hub's package has program, unit and account, the laboratory's its program", () => {
     expect(ofHub.map(({ path }) => path)).toEqual([
       "/usr/lib/linkseal/dist/hub/cli.js",
       "/usr/lib/linkseal/dist/hub/web/page.html",

@@ -126,9 +126,10 @@ describe("the tree is tidy", () => {
     expect(upward(files)).toEqual([]);
   });
 
-  it("all that crosses a folder of the product has a docstring", () => {
-    const publics = publicsOf(sources);
-    expect(publics.length).toBeGreaterThan(2_500);
+  it("the contract, what drivers share, the agent's words and its API have docstrings", () => {
+    const documented = /^(hal|drivers\/platform|agent\/(model|api))\//;
+    const publics = publicsOf(sources).filter(({ path }) => documented.test(path));
+    expect(publics.length).toBeGreaterThan(1_000);
     expect(publics.filter(({ doc }) => doc === undefined)).toEqual([]);
   });
 
