@@ -174,7 +174,7 @@ const importTable: readonly TableRow[] = [
     edge: /^\.ci\/(node\.js -> agent\/launcher\.js|package\/layout\.ts -> agent\/flags\.json)$/,
     why: "scripts, the package and the command find their Node, and start it, in one way",
   },
-  { edge: /^\.ci\/bundle\.ts -> agent\/programs\.json$/, why: "a bundle for each program" },
+  { edge: /^\.ci\/(bundle|size)\.ts -> agent\/programs\.json$/, why: "a bundle for each program" },
   {
     edge: /^test\/peers\/addon-sanitizers\.test\.ts -> \.ci\/compile\.ts$/,
     why: "compiles the addon with the flags that ship, and sanitizers",
