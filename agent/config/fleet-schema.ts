@@ -1,6 +1,6 @@
 // The schema of `fleet`: the engine that sites and hubs share.
 
-import { z } from "zod";
+import * as z from "zod";
 import { durationOr, listOf, name, word } from "./schema-words.ts";
 
 const host = "[a-z0-9][a-z0-9.-]{0,252}";

@@ -1,6 +1,6 @@
 // Building blocks of the config schema: texts, durations, whole numbers and lists.
 
-import { z } from "zod";
+import * as z from "zod";
 import { durationMs, durationPattern } from "./units.ts";
 
 // `title` is the rule in words (it follows "it must be"), `examples` contains what to write,

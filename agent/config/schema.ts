@@ -1,6 +1,7 @@
 // The schema of a config file: each key with its rule, default and a sentence about its purpose.
 
-import { z } from "zod";
+// A namespace: the bundler leaves out what is not used of it, such as messages in fifty languages.
+import * as z from "zod";
 import { realClouds } from "#drivers/azure/azure-url.ts";
 import { platformNames } from "#drivers/index.ts";
 import { quirkNames, riskNames } from "../model/desired.ts";

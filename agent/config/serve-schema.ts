@@ -1,6 +1,6 @@
 // The schema of what the agent serves on this host in addition to its two sockets.
 
-import { z } from "zod";
+import * as z from "zod";
 import { word } from "./schema-words.ts";
 
 // Names of links, devices and sites should not be readable from the network: a collector on this

@@ -1,6 +1,6 @@
 // Checks a document against the schema; says of each fault what it is, why, and what to write.
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { realClouds, vaultUrlOf } from "#drivers/azure/azure-url.ts";
 import { platformsMeant } from "#drivers/index.ts";
 import { nearest } from "../model/nearest.ts";

@@ -1,6 +1,6 @@
 // The schema of the settings for a device's SNMP agent.
 
-import { z } from "zod";
+import * as z from "zod";
 import { snmpAuths, snmpPrivacies } from "#hal/target.ts";
 import { whole, word } from "./schema-words.ts";
 

@@ -1,6 +1,6 @@
 // The schema of the settings for logging in to a device.
 
-import { z } from "zod";
+import * as z from "zod";
 import { whole, word } from "./schema-words.ts";
 
 export const ssh = z

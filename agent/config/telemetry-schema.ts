@@ -1,6 +1,6 @@
 // The schema of what the agent sends to other services: a webhook and an OTLP receiver.
 
-import { z } from "zod";
+import * as z from "zod";
 import { durationOr, word } from "./schema-words.ts";
 
 const hosts = "[a-z0-9][a-z0-9.-]{0,252}";

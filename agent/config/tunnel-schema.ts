@@ -1,6 +1,6 @@
 // The schema of one tunnel.
 
-import { z } from "zod";
+import * as z from "zod";
 import { azureFields, ikeVersions, oldProfile, policyProfiles } from "./ipsec-policy.ts";
 import {
   distinguishedName,
