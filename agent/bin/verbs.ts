@@ -19,7 +19,6 @@ import { registerRotate } from "../cli/verbs-rotate.ts";
 import { registerScorecard } from "../cli/verbs-scorecard.ts";
 import { registerSelf } from "../cli/verbs-self.ts";
 import { registerServices } from "../cli/verbs-services.ts";
-import { registerSize } from "../cli/verbs-size.ts";
 import { registerWork } from "../cli/verbs-work.ts";
 import { serviceLaunch } from "./services.ts";
 
@@ -35,7 +34,6 @@ export function agentVerbs(launch: Launch): readonly Register[] {
     registerWork,
     (program) => registerRotate(program, launch),
     registerPsk,
-    registerSize,
     registerExplain,
     registerDeviceVerbs,
     registerPage,

@@ -19,7 +19,7 @@ export const verbGroups: readonly VerbGroup[] = [
   { title: "Keys", verbs: ["keys", "rotate", "rotation", "psk"] },
   { title: "Evidence", verbs: ["report", "scorecard", "journal"] },
   { title: "Many sites", verbs: ["fleet", "hub"] },
-  { title: "Preparation", verbs: ["azure", "driver", "size"] },
+  { title: "Preparation", verbs: ["azure", "driver"] },
   { title: "Services", verbs: ["agent", "peer", "net", "guard", "mka"] },
   { title: "Simulation", verbs: ["sim"] },
   { title: "This command", verbs: ["help", "version", "completion"] },
