@@ -3,8 +3,8 @@
 import type { Instant } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { watchSite } from "#sim/oracle/oracle.ts";
-import { buildStormSite, Poller } from "#sim/oracle/storm-site.ts";
 import { buildSite } from "#sim/site/site.ts";
+import { buildStormSite, Poller } from "../test/storm/storm-site.ts";
 import { type Bench, sized } from "./bench.ts";
 
 const actors = 200;

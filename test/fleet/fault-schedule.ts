@@ -6,9 +6,9 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import { CrashingWorld } from "../storm/crashing-world.ts";
+import { Storm } from "../storm/fault-storm.ts";
 import { putRight } from "../storm/mending.ts";
 import { type Rest, StormRun } from "../storm/storm-run.ts";
 

@@ -6,8 +6,8 @@ import type { Step } from "#agent/model/campaign.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Prng } from "#sim/base/prng.ts";
-import { judgeDelay } from "#sim/oracle/permit.ts";
 import { effort } from "../effort.ts";
+import { judgeDelay } from "../storm/permit-delay.ts";
 import { type Act, acts } from "../storm/permit-engine.ts";
 import {
   type Deed,

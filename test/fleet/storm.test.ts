@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { stormFaults } from "#sim/faults/faults.ts";
-import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
-import { buildStormSite, type StormSite, type StormSiteOptions } from "#sim/oracle/storm-site.ts";
 import { ScriptedAgent } from "../scripted-agent.ts";
+import { Storm } from "../storm/fault-storm.ts";
+import { buildStormSite, type StormSite, type StormSiteOptions } from "../storm/storm-site.ts";
 
 interface Run extends StormSite {
   readonly lines: readonly string[];

@@ -6,9 +6,9 @@ import { type Campaign, campaignStates, noMarks } from "#agent/model/campaign.ts
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
-import { Storm } from "#sim/faults/storm.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { rotating } from "../storm/fault-combinations.ts";
+import { Storm } from "../storm/fault-storm.ts";
 import { TargetedFaults, type TargetedFaultsParts } from "../storm/targeted-faults.ts";
 
 const neverMs = 1e12;

@@ -7,11 +7,11 @@ import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
 import { followPermits } from "#agent/telemetry/fleet/permit-client.ts";
 import type { World } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
-import { type AgentRun, type LinkEffect, linkEffect } from "#sim/oracle/permit.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { AgentBench, group } from "../unit/kit/agent-bench.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
 import { CrashingWorld } from "./crashing-world.ts";
+import { type AgentRun, type LinkEffect, linkEffect } from "./permit-delay.ts";
 import { type Act, HostileHub, type Told } from "./permit-engine.ts";
 
 /** The process dies at its n-th effect: once that is journaled, or once it is done. */

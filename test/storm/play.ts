@@ -2,8 +2,8 @@
 // then, under a fault schedule if that is asked for.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
+import { Storm } from "./fault-storm.ts";
 import { ProcessRestarts } from "./process-restarts.ts";
 import { type ActiveDefect, hookOf, noDefect, type SeededDefect } from "./seeded-defect.ts";
 import { StormRun } from "./storm-run.ts";

@@ -10,9 +10,9 @@ import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";
-import { buildStormSite, type StormSite } from "#sim/oracle/storm-site.ts";
 import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
 import { recordedLog, recordedWorld } from "./recorder.ts";
+import { buildStormSite, type StormSite } from "./storm-site.ts";
 import { surfacesOf } from "./surfaces.ts";
 
 export interface StormRunOptions {

@@ -9,7 +9,6 @@ import {
 } from "#agent/model/campaign.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import { type StormFault, stormFaults } from "#sim/faults/faults.ts";
-import type { Storm } from "#sim/faults/storm.ts";
 import type { Site } from "#sim/site/site.ts";
 import {
   enrolling,
@@ -20,6 +19,7 @@ import {
   rotating,
   type Strike,
 } from "./fault-combinations.ts";
+import type { Storm } from "./fault-storm.ts";
 
 export interface TargetedFaultsParts {
   readonly site: Site;

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import type { WallTime } from "#hal/world.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
-import { type AgentRun, type LinkEffect, linkEffect } from "#sim/oracle/permit.ts";
 import {
   type Leash,
   leashClock,
@@ -22,6 +21,7 @@ import { command, tried } from "../../peers/hub-process.ts";
 import type { NatsStage } from "../../peers/nats-stage.ts";
 import { Program } from "../../process/program.ts";
 import { hasty } from "../../short-waits.ts";
+import { type AgentRun, type LinkEffect, linkEffect } from "../../storm/permit-delay.ts";
 import { AgentBench } from "../../unit/kit/agent-bench.ts";
 import { never, settled } from "../../unit/kit/site-bench.ts";
 

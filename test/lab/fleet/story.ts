@@ -1,6 +1,6 @@
 // What happens in the lab of many sites: each step says what is promised, and what was found.
 
-import { judgeDelay } from "#sim/oracle/permit.ts";
+import { judgeDelay } from "../../storm/permit-delay.ts";
 import { type Hall, membersIn, wave } from "./hall.ts";
 import type { RealSite } from "./real-site.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { EffectEvent } from "#sim/base/truth.ts";
-import { type AgentRun, judgeDelay, linkEffect } from "#sim/oracle/permit.ts";
+import { type AgentRun, judgeDelay, linkEffect } from "../../storm/permit-delay.ts";
 
 const steps = ["port.drain", "macsec.addKey 01", "macsec.removeKey 02", "port.restore"];
 

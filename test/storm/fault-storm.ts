@@ -1,11 +1,11 @@
 // The first half of a storm, which tests safety: faults are drawn from one seed, whole kinds are
 // left out, and each fault lasts long enough to matter.
 
-import type { SimClock } from "../base/clock.ts";
-import type { Prng } from "../base/prng.ts";
-import type { Site, SiteLink } from "../site/site.ts";
-import { type StormFault, stormFaults, strikeFault } from "./faults.ts";
-import type { Heal } from "./manual-operators.ts";
+import type { SimClock } from "#sim/base/clock.ts";
+import type { Prng } from "#sim/base/prng.ts";
+import { type StormFault, stormFaults, strikeFault } from "#sim/faults/faults.ts";
+import type { Heal } from "#sim/faults/manual-operators.ts";
+import type { Site, SiteLink } from "#sim/site/site.ts";
 
 export interface StormOptions {
   readonly site: Site;

@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";
-import { modelsOf } from "#sim/oracle/storm-site.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
-import { ScriptedAgent } from "../../../scripted-agent.ts";
-import { refused, settled } from "../../kit/site-bench.ts";
+import { ScriptedAgent } from "../../scripted-agent.ts";
+import { modelsOf } from "../../storm/storm-site.ts";
+import { refused, settled } from "../kit/site-bench.ts";
 
 const devices = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `edge-${index}`);

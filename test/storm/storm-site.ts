@@ -3,16 +3,16 @@
 
 import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { Prng } from "../base/prng.ts";
-import { buildSite, type Site, type SiteOptions } from "../site/site.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { EventLog } from "#sim/oracle/event-log.ts";
+import { type Oracle, type OracleBounds, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import {
   fullCapabilities,
   planSite,
   type RouterModel,
   type RoutersPerGroup,
-} from "../site/site-plan.ts";
-import { EventLog } from "./event-log.ts";
-import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
+} from "#sim/site/site-plan.ts";
 
 /** The size and the pace of a storm. */
 export interface StormSiteOptions {

@@ -1,7 +1,7 @@
 // P8: the hub can withhold and never force. Compares what an agent did to a site with what the same
 // agent did to the same site without a hub.
 
-import type { EffectEvent } from "../base/truth.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
 
 /** An effect of the agent on one link. */
 export interface LinkEffect {
