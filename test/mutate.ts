@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Stryker } from "@stryker-mutator/core";
 import { areas, type Part } from "./mutate/areas.ts";
+import { hashOf } from "./mutate/known.ts";
 import { type FileScore, percent, scoresOf, staleKnown, whyKnown } from "./mutate/score.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -37,9 +38,10 @@ function report(area: string, scores: readonly FileScore[]): boolean {
   for (const { survivors } of scores) {
     for (const survivor of survivors) {
       const { file, at, mutator, line, becomes } = survivor;
+      const name = hashOf(survivor);
       const why = whyKnown(survivor)?.why;
       const known = why === undefined ? "" : ` (known: ${why})`;
-      console.log(`${file}:${at} ${mutator}: ${line} -> ${becomes.slice(0, 100)}${known}`);
+      console.log(`${file}:${at} ${name} ${mutator}: ${line} -> ${becomes.slice(0, 100)}${known}`);
     }
   }
   console.log();

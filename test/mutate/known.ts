@@ -1,67 +1,37 @@
-// Mutants that no test can notice, each with the reason.
+// Mutants that no test can notice, each with the reason: test/mutate/known.txt. Each is known by a
+// hash, so that a line that moves or that is formatted anew stays known, and a changed one does not.
 
-import { knownOfBeginnings } from "./known-beginning.ts";
-import { knownOfCampaigns } from "./known-campaign.ts";
-import { knownOfHealth } from "./known-health.ts";
-import { knownOfTunnels } from "./known-tunnels.ts";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export interface Known {
   readonly file: string;
-  /**
-   * The source line in which the mutant begins, without its indent, or the beginning of it; empty =
-   * any line of the file.
-   */
-  readonly line: string;
-  /** The text that Stryker writes instead. */
-  readonly becomes: readonly string[];
+  readonly hash: string;
   readonly why: string;
 }
 
-export const known: readonly Known[] = [
-  ...knownOfBeginnings,
-  ...knownOfCampaigns,
-  ...knownOfHealth,
-  ...knownOfTunnels,
-  {
-    file: "agent/compare/plan.ts",
-    line: "vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),",
-    becomes: ["[]"],
-    why: "no drift depends on the base of the vault",
-  },
-  {
-    file: "agent/compare/plan.ts",
-    line: "if (binding === undefined || sameSettings({ link, binding })) return undefined;",
-    becomes: ["false"],
-    why: "a managed link has a binding: the check is for the type",
-  },
-  {
-    file: "agent/compare/drift.ts",
-    line: "if (port === undefined) return [];",
-    becomes: ["false", '["Stryker was here"]'],
-    why: "standingOf looks for drift only if the port is listed",
-  },
-  {
-    file: "agent/compare/drift.ts",
-    line: "const keys = strongValue(port.keys) ?? [];",
-    becomes: ['["Stryker was here"]'],
-    why: "standingOf looks for drift only if the keys are known",
-  },
-  {
-    file: "agent/compare/drift.ts",
-    line: "const hitless = capabilities?.macsec?.hitless ?? [];",
-    becomes: ['["Stryker was here"]'],
-    why: "no leaf has that name",
-  },
-  {
-    file: "agent/compare/drift.ts",
-    line: "return by === undefined ? drift :",
-    becomes: ["false"],
-    why: "every caller treats undefined as absent",
-  },
-  {
-    file: "agent/health/verify.ts",
-    line: "const value = backed === undefined ? [] : strongValue(backed);",
-    becomes: ['["Stryker was here"]'],
-    why: "no prefix equals the replacement text",
-  },
-];
+export interface Mutant {
+  readonly file: string;
+  /** The source line in which the mutant begins, without its indent. */
+  readonly line: string;
+  /** The text that Stryker writes instead. */
+  readonly becomes: string;
+}
+
+/** Returns the name of a mutant in the list. */
+export function hashOf({ file, line, becomes }: Mutant): string {
+  return createHash("sha256").update(`${file}\0${line}\0${becomes}`).digest("hex").slice(0, 8);
+}
+
+/** Reads the list: a file on a line, below it lines of hashes with their reason. */
+export function knownIn(text: string): readonly Known[] {
+  let file = "";
+  return text.split("\n").flatMap((line): readonly Known[] => {
+    if (!line.startsWith("  ")) file = line;
+    const [, hashes = "", why = ""] = /^ {2}([0-9a-f ]+): (.+)$/.exec(line) ?? [];
+    return hashes === "" ? [] : hashes.split(" ").map((hash) => ({ file, hash, why }));
+  });
+}
+
+export const known = knownIn(readFileSync(join(import.meta.dirname, "known.txt"), "utf8"));

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Stryker } from "@stryker-mutator/core";
-import { type Known, known } from "./known.ts";
+import { hashOf, type Known, known } from "./known.ts";
 
 type Result = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
 
@@ -48,31 +48,18 @@ export function scoresOf(root: string, results: readonly Result[]): readonly Fil
   });
 }
 
+/** Returns the entry of a mutant; a line of "*" stands for every line of its file. */
 export function whyKnown(survivor: Survivor): Known | undefined {
-  return known.find(
-    ({ file, line, becomes }) =>
-      file === survivor.file &&
-      survivor.line.startsWith(line) &&
-      becomes.includes(survivor.becomes),
-  );
+  const names = [hashOf(survivor), hashOf({ ...survivor, line: "*" })];
+  return known.find(({ file, hash }) => file === survivor.file && names.includes(hash));
 }
 
-/**
- * Returns the entries of known.ts whose mutant the tests noticed after all, or that no longer
- * exists.
- */
+/** Returns the entries whose mutant the tests noticed after all, or that no longer exists. */
 export function staleKnown(scores: readonly FileScore[]): readonly string[] {
-  const survivors = scores.flatMap((score) => score.survivors);
+  const seen = scores.flatMap(({ survivors }) => survivors).map((survivor) => whyKnown(survivor));
   return known
-    .filter(({ file }) => scores.some((score) => score.file === file))
-    .flatMap((entry) =>
-      entry.becomes
-        .filter((becomes) => {
-          const same = (each: Survivor): boolean => each.becomes === becomes;
-          return !survivors.some((each) => same(each) && whyKnown(each) === entry);
-        })
-        .map((becomes) => `${entry.file}: ${entry.line} -> ${becomes}`),
-    );
+    .filter((entry) => scores.some(({ file }) => file === entry.file) && !seen.includes(entry))
+    .map(({ file, hash, why }) => `${file} ${hash}: ${why}`);
 }
 
 /** Returns the score in percent of `noticed + survived`. */
