@@ -1,5 +1,5 @@
 // Mutants that no test can notice, each with the reason: test/mutate/known.txt. Each is known by a
-// hash, so that a line that moves or that is formatted anew stays known, and a changed one does not.
+// hash: a line that moves stays known, and a line that was changed does not.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
