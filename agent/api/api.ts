@@ -1,5 +1,6 @@
 // Answers the requests of the two local sockets; a pure function from request to reply.
 
+import { isObject } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -161,7 +162,7 @@ function bodyOf(body: string): object {
   if (body === "") return {};
   if (body.length > textLengthMax) throw usage("the request body is too long");
   const value = jsonOf(body);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (isObject(value)) return value;
   throw usage("the request body is not a JSON object");
 }
 

@@ -2,6 +2,7 @@
 // request whose answer is parsed with limits. It creates no consumer and asks for no stream's
 // description, so that its rights are subjects of its own.
 
+import { isObject } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type JsonLimits, parseJson } from "#hal/json.ts";
 import type { StreamChannel } from "#hal/world.ts";
@@ -349,9 +350,6 @@ function objectOf(octets: Uint8Array): Readonly<Record<string, unknown>> | undef
     throw error;
   }
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isNumber = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value);

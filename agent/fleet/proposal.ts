@@ -2,9 +2,20 @@
 // counts is the text that was signed, and nothing beside it: the record around it is hostile.
 
 import { createHash } from "node:crypto";
+import {
+  type Decoder,
+  decoded,
+  documentIn,
+  field,
+  jsonIn,
+  Malformed,
+  object,
+  recordOf,
+  that,
+} from "#hal/decoder.ts";
 import type { WallTime } from "#hal/world.ts";
 import { valueBytesMax } from "./engine.ts";
-import { fieldsIn, jsonFields, textFields } from "./records.ts";
+import { sha256 as hash, positive, wall } from "./records.ts";
 import {
   parseSignerKey,
   type SignatureFault,
@@ -90,28 +101,33 @@ export const withdrawnProposal: Uint8Array = encoder.encode(
 
 /** Returns what a record says; nothing in it is verified. */
 export function parseProposal(octets: Uint8Array): ProposalRecord {
-  const fields = jsonFields(octets, valueBytesMax, 20);
-  if (fields?.["schema"] !== schema) return { kind: "unreadable" };
-  const { withdrawn, payload, signature } = fields;
-  if (withdrawn === true) return { kind: "withdrawn" };
-  const isText = typeof payload === "string" && typeof signature === "string";
-  if (!isText || signature.length > signatureLengthMax) return { kind: "unreadable" };
-  return { kind: "signed", payload, signature };
+  const unreadable = { kind: "unreadable" } as const;
+  return documentIn(schema, octets, limits, record) ?? unreadable;
 }
+
+const limits = { octets: valueBytesMax, values: 20 } as const;
+const anyText = that((value): value is string => typeof value === "string");
+const signed = object<SignedProposal>({ payload: anyText, signature: anyText });
+
+const record: Decoder<ProposalRecord> = (value, what) => {
+  if (field(recordOf(value, what), "withdrawn") === true) return { kind: "withdrawn" };
+  const { payload, signature } = signed(value, what);
+  if (signature.length > signatureLengthMax) throw new Malformed("signature");
+  return { kind: "signed", payload, signature };
+};
+
+const proposed = object<Proposed>({
+  site: anyText,
+  basedOn: object<Proposed["basedOn"]>({ number: positive, sha256: hash }),
+  config: anyText,
+  notAfter: wall,
+});
 
 /** Returns what a signed text says; undefined = it is not one that `proposalPayload` makes. */
 export function parsePayload(payload: string): Proposed | undefined {
-  const fields = textFields(payload, valueBytesMax, 20);
-  const basedOn = fields && fieldsIn(fields["basedOn"]);
-  if (fields === undefined || basedOn === undefined) return undefined;
-  const { site, config, notAfter } = fields;
-  const { number, sha256 } = basedOn;
-  if (typeof site !== "string" || typeof config !== "string") return undefined;
-  if (!isWhole(number) || !isWhole(notAfter) || typeof sha256 !== "string") return undefined;
-  if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
-  const proposed = { site, basedOn: { number, sha256 }, config, notAfter: notAfter as WallTime };
+  const found = decoded(jsonIn(encoder.encode(payload), limits), proposed);
   // Names that come twice, or others, could be read by one and not by another.
-  return proposalPayload(proposed) === payload ? proposed : undefined;
+  return found !== undefined && proposalPayload(found) === payload ? found : undefined;
 }
 
 /**
@@ -143,6 +159,3 @@ function knownSigners(signers: readonly ProposalSigner[]): readonly KnownSigner[
     return parsed === undefined ? [] : [{ ...parsed, name }];
   });
 }
-
-const isWhole = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) > 0;

@@ -1,7 +1,17 @@
 // What sites and hubs write to the buckets that give or withhold: asks, permits and freezes. Each
 // is JSON, at most 16 KiB, and hostile until read here.
 
-import { parseJson } from "#hal/json.ts";
+import {
+  type Decoder,
+  documentIn,
+  list,
+  matching,
+  object,
+  oneOf,
+  orNull,
+  that,
+  variants,
+} from "#hal/decoder.ts";
 import type { WallTime } from "#hal/world.ts";
 
 /** Octets of the longest record. */
@@ -85,34 +95,19 @@ export const freezeOctets = (freeze: Freeze): Uint8Array => octetsOf("linkseal.f
 /** What a hub writes over a permit that no longer counts: readers find no permit in it. */
 export const withdrawnOctets: Uint8Array = octetsOf("linkseal.permit/1", { withdrawn: true });
 
+const limits = { octets: recordBytesMax, values: 1_000 } as const;
+
 /** Returns what an ask says; undefined = it is none. */
-export function parseAsk(octets: Uint8Array): Ask | undefined {
-  const found = fieldsOf("linkseal.ask/1", octets);
-  const asked = found && askedOf(found);
-  const state = found && askStateOf(found.state);
-  if (asked === undefined || state === undefined || !isWall(found?.at)) return undefined;
-  return { ...asked, at: found.at, state };
-}
+export const parseAsk = (octets: Uint8Array): Ask | undefined =>
+  documentIn("linkseal.ask/1", octets, limits, ask);
 
 /** Returns what a permit says; undefined = it is none. */
-export function parsePermit(octets: Uint8Array): Permit | undefined {
-  const found = fieldsOf("linkseal.permit/1", octets);
-  const asked = found && askedOf(found);
-  if (asked === undefined || !isWall(found?.notAfter)) return undefined;
-  const { wave, notAfter } = found;
-  if (wave !== null && !isName(wave)) return undefined;
-  return { ...asked, wave, notAfter };
-}
+export const parsePermit = (octets: Uint8Array): Permit | undefined =>
+  documentIn("linkseal.permit/1", octets, limits, permit);
 
 /** Returns what a freeze says; undefined = it is none, and a reader has to wait. */
-export function parseFreeze(octets: Uint8Array): Freeze | undefined {
-  const found = fieldsOf("linkseal.freeze/1", octets);
-  if (found === undefined || !isWall(found.at)) return undefined;
-  const { state, at, by, why } = found;
-  if (state !== "frozen" && state !== "thawed") return undefined;
-  if (!isText(by) || !isText(why)) return undefined;
-  return { state, at, by, why };
-}
+export const parseFreeze = (octets: Uint8Array): Freeze | undefined =>
+  documentIn("linkseal.freeze/1", octets, limits, freeze);
 
 /** True if a permit names exactly what is asked for. */
 export function isFor(permit: Asked, asked: Asked): boolean {
@@ -133,105 +128,12 @@ function octetsOf(schema: string, record: object): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** All names that a record may have; each value is still anything. */
-type Fields = Readonly<
-  Partial<
-    Record<
-      | "schema"
-      | keyof Ask
-      | keyof Permit
-      | keyof Freeze
-      | keyof Asked["config"]
-      | keyof AskedKey
-      | "end",
-      unknown
-    >
-  >
->;
-
-const partsOf = (value: unknown): Fields | undefined => fieldsIn(value);
-
-function fieldsOf(schema: string, octets: Uint8Array): Fields | undefined {
-  const fields: Fields | undefined = jsonFields(octets, recordBytesMax, 1_000);
-  return fields?.schema === schema ? fields : undefined;
-}
-
-/** Returns the fields of a JSON object from outside; undefined = it is none, or has too much. */
-export function jsonFields(
-  octets: Uint8Array,
-  bytesMax: number,
-  values: number,
-): Readonly<Record<string, unknown>> | undefined {
-  if (octets.length > bytesMax) return undefined;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
-    return textFields(text, bytesMax, values);
-  } catch (error) {
-    // Octets that are no UTF-8.
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
-}
-
-/** The same of a text. */
-export function textFields(
-  text: string,
-  characters: number,
-  values: number,
-): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return fieldsIn(parseJson(text, { characters, values }));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** Returns the fields of an object; undefined = it is none. */
-export function fieldsIn(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? { ...value }
-    : undefined;
-}
-
-function askedOf({ nonce, site, group, kind, config, keys }: Fields): Asked | undefined {
-  if (typeof nonce !== "string" || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
-  if (!isName(site) || !isName(group)) return undefined;
-  if (kind !== "enrol" && kind !== "change" && kind !== "rotate") return undefined;
-  const named = partsOf(config);
-  if (named === undefined || !isCount(named.number)) return undefined;
-  const { number, sha256 } = named;
-  if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
-  if (!Array.isArray(keys) || keys.length === 0 || keys.length > linksMax) return undefined;
-  const read = keys.map(keyOf).filter((key) => key !== undefined);
-  if (read.length !== keys.length) return undefined;
-  return { nonce, site, group, kind, config: { number, sha256 }, keys: read };
-}
-
-function keyOf(value: unknown): AskedKey | undefined {
-  const fields = partsOf(value);
-  if (fields === undefined || !isName(fields.link)) return undefined;
-  const { link, old, new: after } = fields;
-  if (!isCkn(old) || !isCkn(after)) return undefined;
-  return { link, old, new: after };
-}
-
-function askStateOf(value: unknown): AskState | undefined {
-  const fields = partsOf(value);
-  if (fields?.kind === "asking") return { kind: "asking" };
-  if (!isWall(fields?.at)) return undefined;
-  const { kind, at, end } = fields;
-  if (kind === "begun") return { kind, at };
-  if (kind !== "ended" || (end !== "reached" && end !== "notReached")) return undefined;
-  return { kind, at, end };
-}
-
 /** True for a whole number above 0. */
-export const isCount = (value: unknown): value is number =>
+const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;
 
 /** True for a time in Unix milliseconds. */
-export const isWall = (value: unknown): value is WallTime =>
+const isWall = (value: unknown): value is WallTime =>
   Number.isSafeInteger(value) && Number(value) >= 0;
 
 /** True for a name of a site, group, link or wave. */
@@ -244,3 +146,40 @@ const isCkn = (value: unknown): value is string | null =>
 /** True for one line of at most 300 characters. */
 export const isText = (value: unknown): value is string =>
   typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u.test(value);
+
+/** A time in Unix milliseconds. */
+export const wall: Decoder<WallTime> = that(isWall);
+/** A name of a site, group, link or wave. */
+export const name: Decoder<string> = that(isName);
+/** One line of 1 to 300 characters. */
+export const text: Decoder<string> = that(isText);
+/** A whole number above 0. */
+export const positive: Decoder<number> = that(isCount);
+/** What an agent draws for one campaign. */
+export const nonce: Decoder<string> = matching(/^[0-9a-f]{32}$/);
+/** What a campaign does. */
+export const campaignKind: Decoder<Asked["kind"]> = oneOf(["enrol", "change", "rotate"]);
+/** SHA-256 in lowercase hexadecimal. */
+export const sha256: Decoder<string> = matching(/^[0-9a-f]{64}$/);
+
+const askedKey = object<AskedKey>({ link: name, old: that(isCkn), new: that(isCkn) });
+
+const asked = {
+  ...{ nonce, site: name, group: name, kind: campaignKind },
+  config: object<Asked["config"]>({ number: positive, sha256 }),
+  keys: list(askedKey, linksMax, 1),
+};
+
+const ask = object<Ask>({
+  ...asked,
+  at: wall,
+  state: variants<AskState>({
+    asking: {},
+    begun: { at: wall },
+    ended: { at: wall, end: oneOf(["reached", "notReached"]) },
+  }),
+});
+const permit = object<Permit>({ ...asked, wave: orNull(name), notAfter: wall });
+const freeze = object<Freeze>({
+  ...{ state: oneOf(["frozen", "thawed"]), at: wall, by: text, why: text },
+});

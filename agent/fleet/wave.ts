@@ -1,10 +1,11 @@
 // The record of a wave: which groups may rotate, in which order, how many at once, and how far each
 // is. A hub changes it by compare-and-set, and it is all that a hub knows.
 
+import { count, documentIn, flag, list, object, oneOf, orNull, variants } from "#hal/decoder.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Verdict, verdictOrder } from "../model/health.ts";
 import { valueBytesMax } from "./engine.ts";
-import { type Asked, fieldsIn, isCount, isName, isText, isWall, jsonFields } from "./records.ts";
+import { type Asked, campaignKind, name, nonce, positive, text, wall } from "./records.ts";
 
 /** Groups of the largest wave. */
 const membersMax = 1_000;
@@ -148,105 +149,44 @@ export function isFit(wave: Wave): boolean {
 
 /** Returns what the record of a wave says; undefined = it is none, and gives no permit. */
 export function parseWave(octets: Uint8Array): Wave | undefined {
-  const found = jsonFields(octets, valueBytesMax, 50_000) as WaveFields | undefined;
-  if (found?.schema !== "linkseal.wave/1" || !isName(found.name)) return undefined;
-  const { name, kind, shareMax, bakeMs, lateMs, permitMs, stage, bakingSince } = found;
-  if (kind !== "enrol" && kind !== "change" && kind !== "rotate") return undefined;
-  if (!isCount(shareMax) || !isWall(bakeMs) || !isCount(lateMs) || !isCount(permitMs)) {
-    return undefined;
-  }
-  const begun = actOf(found.begun);
-  const resumed = found.resumed === null ? null : actOf(found.resumed);
-  const state = waveStateOf(found.state);
-  const stages = stagesOf(found.stages);
-  if (begun === undefined || resumed === undefined || state === undefined) return undefined;
-  if (stages === undefined || !isWall(stage) || stage > stages.length) return undefined;
-  if (bakingSince !== null && !isWall(bakingSince)) return undefined;
+  const limits = { octets: valueBytesMax, values: 50_000 };
+  const found = documentIn("linkseal.wave/1", octets, limits, wave);
+  return found !== undefined && isConsistent(found) ? found : undefined;
+}
+
+function isConsistent({ stage, stages, state }: Wave): boolean {
+  const members = stages.flat();
+  const keys = new Set(members.map(({ site, group }) => `${site}.${group}`));
+  if (members.length > membersMax || keys.size !== members.length) return false;
   // Only a wave that is done has no stage under way.
-  if ((stage === stages.length) !== (state.kind === "done")) return undefined;
-  return {
-    ...{ name, kind, shareMax, bakeMs, lateMs, permitMs, begun, resumed, state },
-    ...{ stage, bakingSince, stages },
-  };
+  return stage <= stages.length && (stage === stages.length) === (state.kind === "done");
 }
 
-type WaveFields = Readonly<Partial<Record<"schema" | keyof Wave, unknown>>>;
-type PartFields = Readonly<
-  Partial<
-    Record<
-      keyof Member | keyof Given | keyof Act | "kind" | "why" | "isOpen" | "isWithdrawn",
-      unknown
-    >
-  >
->;
+const act = { at: wall, by: text };
+const given = { nonce, at: wall, notAfter: wall };
 
-const partOf = (value: unknown): PartFields | undefined => fieldsIn(value);
-
-function actOf(value: unknown): Act | undefined {
-  const { at, by } = partOf(value) ?? {};
-  return isWall(at) && isText(by) ? { at, by } : undefined;
-}
-
-function waveStateOf(value: unknown): WaveState | undefined {
-  const { kind, at, by, why } = partOf(value) ?? {};
-  if (kind === "running") return { kind };
-  if (!isWall(at)) return undefined;
-  if (kind === "done") return { kind, at };
-  if (kind !== "frozen" && kind !== "stopped") return undefined;
-  return isText(by) && isText(why) ? { kind, at, by, why } : undefined;
-}
-
-function stagesOf(value: unknown): Wave["stages"] | undefined {
-  if (!Array.isArray(value) || value.length === 0) return undefined;
-  const stages: Member[][] = [];
-  const keys = new Set<string>();
-  for (const each of value) {
-    if (!Array.isArray(each) || each.length === 0) return undefined;
-    const members: Member[] = [];
-    for (const one of each) {
-      const member = memberOf(one);
-      if (member === undefined) return undefined;
-      keys.add(`${member.site}.${member.group}`);
-      members.push(member);
-    }
-    stages.push(members);
-  }
-  const { length } = stages.flat();
-  return length <= membersMax && keys.size === length ? stages : undefined;
-}
-
-function memberOf(value: unknown): Member | undefined {
-  const { site, group, before, state } = partOf(value) ?? {};
-  if (!isName(site) || !isName(group)) return undefined;
-  const verdict = before === null ? null : verdictOrder.find((each) => each === before);
-  const found = memberStateOf(state);
-  return verdict === undefined || found === undefined
-    ? undefined
-    : { site, group, before: verdict, state: found };
-}
-
-function memberStateOf(value: unknown): MemberState | undefined {
-  const fields = partOf(value);
-  const { kind, at } = fields ?? {};
-  if (fields === undefined) return undefined;
-  if (kind === "waiting") return { kind };
-  if (!isWall(at)) return undefined;
-  if (kind === "leftOut") return { kind, at };
-  const given = givenOf(fields);
-  const { isWithdrawn, why, isOpen: isStillOpen } = fields;
-  if (given === undefined) return undefined;
-  if (kind === "begun" || kind === "reached") return { ...given, kind };
-  if (kind === "permitted") {
-    return typeof isWithdrawn === "boolean" ? { ...given, kind, isWithdrawn } : undefined;
-  }
-  const code = failureCodes.find((each) => each === why);
-  if (kind !== "failed" || code === undefined || typeof isStillOpen !== "boolean") {
-    return undefined;
-  }
-  return { ...given, kind, why: code, isOpen: isStillOpen };
-}
-
-function givenOf({ nonce, at, notAfter }: PartFields): Given | undefined {
-  if (typeof nonce !== "string" || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
-  return isWall(at) && isWall(notAfter) ? { nonce, at, notAfter } : undefined;
-}
+const memberState = variants<MemberState>({
+  waiting: {},
+  permitted: { ...given, isWithdrawn: flag },
+  begun: given,
+  reached: given,
+  failed: { ...given, why: oneOf(failureCodes), isOpen: flag },
+  leftOut: { at: wall },
+});
+const member = object<Member>({
+  ...{ site: name, group: name, before: orNull(oneOf(verdictOrder)), state: memberState },
+});
+const wave = object<Wave>({
+  ...{ name, kind: campaignKind, shareMax: positive },
+  ...{ bakeMs: count(Number.MAX_SAFE_INTEGER), lateMs: positive, permitMs: positive },
+  ...{ begun: object<Act>(act), resumed: orNull(object<Act>(act)) },
+  state: variants<WaveState>({
+    running: {},
+    frozen: { ...act, why: text },
+    stopped: { ...act, why: text },
+    done: { at: wall },
+  }),
+  stage: count(Number.MAX_SAFE_INTEGER),
+  bakingSince: orNull(wall),
+  stages: list(list(member, membersMax, 1), membersMax, 1),
+});

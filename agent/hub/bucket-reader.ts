@@ -6,6 +6,7 @@
 // The values come as JSON of the engine's API. A direct read would be as fast, but it mixes the
 // headers that a site wrote with those of the server: a site could name any subject and number.
 
+import { isObject } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock, Instant, WallTime } from "#hal/world.ts";
 import type { NatsSession } from "../fleet/nats-session.ts";
@@ -239,9 +240,6 @@ function timeOf(value: unknown): WallTime | undefined {
   const wall = typeof value === "string" && value.length < 40 ? Date.parse(value) : Number.NaN;
   return Number.isNaN(wall) ? undefined : (wall as WallTime);
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isNumber = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

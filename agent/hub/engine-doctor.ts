@@ -1,12 +1,12 @@
 // Judges an engine: its settings, its streams, and the rights of a site's user by trying what it
 // must not be able to do.
 
+import { isObject, jsonIn } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { messageBytesMax } from "../fleet/engine.ts";
 import { forbiddenCalls, otherSite } from "../fleet/forbidden-calls.ts";
 import { readOf } from "../fleet/nats-engine.ts";
 import type { NatsSession } from "../fleet/nats-session.ts";
-import { fieldsIn, jsonFields } from "../fleet/records.ts";
 import { type StoreSettings, stores } from "../fleet/stores.ts";
 import {
   bucketStream,
@@ -121,13 +121,15 @@ export function serverFindings(varz: Uint8Array | undefined): readonly HubFindin
     const text = "the server was not asked: name its monitoring port with --monitor";
     return checks.map((check) => unknown(check, text));
   }
-  const found = jsonFields(varz, serverBytesMax, 10_000);
-  if (found === undefined) {
+  const found = jsonIn(varz, { octets: serverBytesMax, values: 10_000 });
+  if (!isObject(found)) {
     return checks.map((check) => unknown(check, "the answer is not the description of a server"));
   }
-  const jetstream = fieldsIn(found["jetstream"])?.["config"];
+  const { jetstream: engine } = found;
+  const config = isObject(engine) ? engine["config"] : undefined;
+  const jetstream = isObject(config) ? config : undefined;
   return [
-    syncFinding(fieldsIn(jetstream)),
+    syncFinding(jetstream),
     found["tls_required"] === true
       ? good("tls", "clients need TLS")
       : bad(
@@ -135,7 +137,7 @@ export function serverFindings(varz: Uint8Array | undefined): readonly HubFindin
           "clients need no TLS: add tls with handshake_first to the server's configuration",
         ),
     payloadFinding(found["max_payload"]),
-    storeSizeFinding(fieldsIn(jetstream)),
+    storeSizeFinding(jetstream),
   ];
 }
 

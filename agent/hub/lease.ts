@@ -1,9 +1,10 @@
 // One of several hubs leads, by a lease in the engine. It saves work and no more: that two hubs
 // never exceed a share follows from the compare-and-set on the wave.
 
+import { documentIn, line, object, orNull } from "#hal/decoder.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { FleetEngine } from "../fleet/engine.ts";
-import { isText, jsonFields } from "../fleet/records.ts";
+import { text } from "../fleet/records.ts";
 import { leaseKey } from "../fleet/subjects.ts";
 
 /** A lease that was renewed leads for this long, in milliseconds. */
@@ -59,7 +60,7 @@ export class Lease {
     }
     if (read.kind !== "value") return this.leads;
     const { revision, octets } = read;
-    const holder = jsonFields(octets, leaseBytesMax, 10)?.["holder"];
+    const holder = leaseIn(octets)?.holder;
     if (holder === this.#holder || holder === null) {
       this.#other = undefined;
       return await this.#take(revision, now, signal);
@@ -77,7 +78,7 @@ export class Lease {
     this.#until = undefined;
     const read = await engine.get("linkseal-waves", leaseKey, signal);
     if (read.kind !== "value") return;
-    if (jsonFields(read.octets, leaseBytesMax, 10)?.["holder"] !== this.#holder) return;
+    if (leaseIn(read.octets)?.holder !== this.#holder) return;
     await engine.update("linkseal-waves", leaseKey, this.#octets(null), read.revision, signal);
   }
 
@@ -100,10 +101,20 @@ export class Lease {
   }
 }
 
-const leaseBytesMax = 4_096;
+interface Held {
+  /** Drawn by the hub that holds it; null = it was given up. */
+  readonly holder: string | null;
+  readonly name: string;
+}
+
+const limits = { octets: 4_096, values: 10 } as const;
+const held = object<Held>({ holder: orNull(line(limits.octets)), name: text });
+
+const leaseIn = (octets: Uint8Array): Held | undefined =>
+  documentIn("linkseal.lease/1", octets, limits, held);
 
 /** Returns the name of the hub that holds a lease; undefined = none does. */
 export function leaseHolder(octets: Uint8Array): string | undefined {
-  const { holder, name } = jsonFields(octets, leaseBytesMax, 10) ?? {};
-  return typeof holder === "string" && isText(name) ? name : undefined;
+  const { holder, name } = leaseIn(octets) ?? { holder: null };
+  return holder === null ? undefined : name;
 }

@@ -1,11 +1,12 @@
 // What a hub reads and writes for a proposal: the config that a site has published as accepted, and
 // the site's key in `linkseal-proposals`.
 
+import { decoded, jsonIn, object, property } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
 import { valueBytesMax } from "../fleet/engine.ts";
 import { readOf, writtenOf } from "../fleet/nats-engine.ts";
 import type { NatsSession } from "../fleet/nats-session.ts";
+import { positive, sha256 } from "../fleet/records.ts";
 import {
   bucketStream,
   keySubject,
@@ -38,19 +39,11 @@ export async function publishedConfig(
   return configIn(read.octets);
 }
 
-function configIn(octets: Uint8Array): PublishedConfig | undefined {
-  try {
-    const text = new TextDecoder().decode(octets);
-    const status = objectIn(parseJson(text, { characters: valueBytesMax, values: 10_000 }));
-    const { number, sha256 } = objectIn(status?.["config"]) ?? {};
-    const isConfig = typeof number === "number" && Number.isSafeInteger(number) && number > 0;
-    if (!isConfig || typeof sha256 !== "string") return undefined;
-    return /^[0-9a-f]{64}$/.test(sha256) ? { number, sha256 } : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
+const limits = { octets: valueBytesMax, values: 10_000 } as const;
+const config = object<PublishedConfig>({ number: positive, sha256 });
+
+const configIn = (octets: Uint8Array): PublishedConfig | undefined =>
+  decoded(jsonIn(octets, limits), property("config", config));
 
 /**
  * Writes the record of a site in place of the one that is there.
@@ -74,8 +67,3 @@ function failed(text: string, effect: "none" | "unknown"): LinksealError {
   const next = "linkseal hub doctor";
   return new LinksealError("device.rejected", text, { effect, where: "engine", next });
 }
-
-const objectIn = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;

@@ -1,6 +1,7 @@
 // Makes the streams of the engine, and says where existing ones differ. It changes and deletes
 // none: what is in them cannot be made again.
 
+import { isObject } from "#hal/decoder.ts";
 import { renewUsers } from "../fleet/engine.ts";
 import type { NatsSession } from "../fleet/nats-session.ts";
 import { differing, type StoreSettings, stores } from "../fleet/stores.ts";
@@ -83,6 +84,3 @@ export function errorText({ err_code: code }: Readonly<Record<string, unknown>>)
   const number = `JetStream's error ${code}`;
   return meaning === undefined ? number : `${meaning} (${number})`;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,9 +1,21 @@
 // The status that a site has published, as a hub reads it: hostile until it is parsed here, because
 // its writer may be a site that was broken into.
 
-import { type Verdict, verdictOrder, worstOf } from "../model/health.ts";
+import {
+  absent,
+  count,
+  type Decoder,
+  documentIn,
+  each,
+  line,
+  list,
+  object,
+  oneOf,
+  orNull,
+  that,
+} from "#hal/decoder.ts";
+import { verdictOrder, worstOf } from "../model/health.ts";
 import type { SiteStatus } from "../telemetry/fleet/status-document.ts";
-import { documentIn, type Fields } from "./fields.ts";
 
 /** As long as an agent's longest status: each of its lists has 50 entries at most. */
 const limits = { octets: 64 * 1024, values: 3_000 } as const;
@@ -13,75 +25,55 @@ const codesMax = 8;
 /** What a hub keeps of a status. */
 export type ReadStatus = Omit<SiteStatus, "schema">;
 
+const text = line(300);
+const whole = count(Number.MAX_SAFE_INTEGER);
+
+/** A moment as ISO text; it may be any moment. */
+const time = that(
+  (value): value is string =>
+    typeof value === "string" &&
+    /^\d{4}-\d\d-\d\dT[\d:.]{8,18}Z$/.test(value) &&
+    !Number.isNaN(Date.parse(value)),
+);
+
+/** The first entries of a list, and the number of all of them: at least as many as are there. */
+function cut<T>(
+  entry: Decoder<T>,
+): Decoder<{ readonly all: number; readonly first: readonly T[] }> {
+  const decode = object<{ all: number; first: readonly T[] }>({
+    all: whole,
+    first: list(entry, entriesMax),
+  });
+  return (value, what) => {
+    const { all, first } = decode(value, what);
+    return { all: Math.max(all, first.length), first };
+  };
+}
+
+const status = object<ReadStatus>({
+  site: line(63),
+  host: line(64),
+  at: time,
+  version: line(64),
+  config: orNull(object({ number: whole, sha256: line(64) })),
+  verdict: oneOf(verdictOrder),
+  verdicts: object(each(verdictOrder, absent(whole))),
+  wrong: cut(object({ about: text, verdict: oneOf(verdictOrder), codes: list(text, codesMax) })),
+  campaigns: cut(object({ group: text, kind: line(32), state: line(32), since: time })),
+  keys: cut(object({ about: text, ckn: line(64), ageDays: whole })),
+  warnings: cut(object({ code: line(64), about: text, severity: line(16) })),
+  audit: object({ newest: whole, published: whole, lost: whole }),
+});
+
 /**
  * Returns what a status says; undefined = it is none. Its verdict is the worst that any part of it
  * names, so that a status which contradicts itself is not believed where it is good.
  */
 export function parseSiteStatus(octets: Uint8Array): ReadStatus | undefined {
-  return documentIn("linkseal.siteStatus/1", octets, limits, statusOf);
-}
-
-function statusOf(fields: Fields): ReadStatus {
-  const verdicts = countsOf(fields.object("verdicts"));
-  const wrong = cutOf(fields.object("wrong"), (entry) => ({
-    about: entry.text("about"),
-    verdict: entry.word("verdict", verdictOrder),
-    codes: entry.texts("codes", codesMax),
-  }));
-  const named = verdictOrder.filter((verdict) => (verdicts[verdict] ?? 0) > 0);
-  const told = fields.word("verdict", verdictOrder);
-  return {
-    site: fields.text("site", 63),
-    host: fields.text("host", 64),
-    at: fields.time("at"),
-    version: fields.text("version", 64),
-    config: fields.isNull("config") ? null : configOf(fields.object("config")),
-    verdict: worstOf([told, ...named, ...wrong.first.map(({ verdict }) => verdict)]),
-    verdicts,
-    wrong,
-    campaigns: cutOf(fields.object("campaigns"), (entry) => ({
-      group: entry.text("group"),
-      kind: entry.text("kind", 32),
-      state: entry.text("state", 32),
-      since: entry.time("since"),
-    })),
-    keys: cutOf(fields.object("keys"), (entry) => ({
-      about: entry.text("about"),
-      ckn: entry.text("ckn", 64),
-      ageDays: entry.count("ageDays"),
-    })),
-    warnings: cutOf(fields.object("warnings"), (entry) => ({
-      code: entry.text("code", 64),
-      about: entry.text("about"),
-      severity: entry.text("severity", 16),
-    })),
-    audit: auditOf(fields.object("audit")),
-  };
-}
-
-function countsOf(fields: Fields): ReadStatus["verdicts"] {
-  const counts: Partial<Record<Verdict, number>> = {};
-  for (const verdict of verdictOrder) {
-    if (fields.has(verdict)) counts[verdict] = fields.count(verdict);
-  }
-  return counts;
-}
-
-function configOf(fields: Fields): NonNullable<ReadStatus["config"]> {
-  return { number: fields.count("number"), sha256: fields.text("sha256", 64) };
-}
-
-function auditOf(fields: Fields): ReadStatus["audit"] {
-  const [newest, published] = [fields.count("newest"), fields.count("published")];
-  return { newest, published, lost: fields.count("lost") };
-}
-
-interface Cut<T> {
-  readonly all: number;
-  readonly first: readonly T[];
-}
-
-function cutOf<T>(fields: Fields, read: (entry: Fields) => T): Cut<T> {
-  const first = fields.list("first", entriesMax, read);
-  return { all: Math.max(fields.count("all"), first.length), first };
+  const read = documentIn("linkseal.siteStatus/1", octets, limits, status);
+  if (read === undefined) return undefined;
+  const { verdict, verdicts, wrong } = read;
+  const counted = verdictOrder.filter((each) => (verdicts[each] ?? 0) > 0);
+  const named = wrong.first.map((each) => each.verdict);
+  return { ...read, verdict: worstOf([verdict, ...counted, ...named]) };
 }

@@ -3,6 +3,17 @@
 
 import { missingCapability, missingTimer } from "#hal/capability.ts";
 import { withDeadline } from "#hal/deadline.ts";
+import {
+  count,
+  type Decoder,
+  Malformed,
+  name,
+  object,
+  optional,
+  page,
+  property,
+  variants,
+} from "#hal/decoder.ts";
 import type {
   Capabilities,
   Device,
@@ -22,17 +33,6 @@ import { SentSecrets } from "#hal/sent-secrets.ts";
 import type { Target } from "#hal/target.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
-import {
-  count,
-  type Decoder,
-  Malformed,
-  name,
-  object,
-  optional,
-  page,
-  property,
-  variants,
-} from "./shape.ts";
 import { readCapabilities, readState } from "./state.ts";
 import { ask, askJson, type LocalCall, type LocalLine } from "./wire.ts";
 

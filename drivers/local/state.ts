@@ -1,5 +1,27 @@
 // Decodes an observation that came over a socket; every field is checked before any is used.
 
+import {
+  absent,
+  count,
+  counter,
+  type Decoder,
+  each,
+  field,
+  flag,
+  list,
+  Malformed,
+  marked,
+  name,
+  number,
+  object,
+  oneOf,
+  optional,
+  property,
+  recordOf,
+  sentence,
+  uint32,
+  variants,
+} from "#hal/decoder.ts";
 import { type Capabilities, rekeyWhats } from "#hal/device.ts";
 import {
   type BackedPrefix,
@@ -30,28 +52,6 @@ import {
   type TunnelSession,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import {
-  absent,
-  count,
-  counter,
-  type Decoder,
-  each,
-  field,
-  flag,
-  list,
-  Malformed,
-  marked,
-  name,
-  number,
-  object,
-  oneOf,
-  optional,
-  property,
-  recordOf,
-  sentence,
-  uint32,
-  variants,
-} from "./shape.ts";
 
 const portsMax = 512;
 const tunnelsMax = 512;

@@ -1,12 +1,12 @@
 // One exchange over a socket of this host: its reply or refusal, and what a lost reply may have
 // caused.
 
+import { type Decoder, each, Malformed, object, oneOf, sentence } from "#hal/decoder.ts";
 import { type Effect, type ErrorCode, isErrorCode, LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
-import { type Decoder, each, Malformed, object, oneOf, sentence } from "./shape.ts";
 
 /** Values of the longest reply; a state with 1,000 ports has half of them. */
 const valuesMax = 100_000;

@@ -1,6 +1,7 @@
 // Reads the JSON that routers print, with suspicion: a field of another type counts as absent, and
 // a list has a bound.
 
+import { isObject } from "#hal/decoder.ts";
 import { parseJson } from "#hal/json.ts";
 
 /** A JSON object. */
@@ -10,8 +11,7 @@ const rowsMax = 100_000;
 
 /** Returns undefined for a value that is not a JSON object. */
 export function recordOf(value: unknown): JsonRecord | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return value as JsonRecord;
+  return isObject(value) ? value : undefined;
 }
 
 /**

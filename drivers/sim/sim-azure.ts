@@ -1,11 +1,5 @@
 // The far end and the vault of a simulated site, reached over its socket.
 
-import type { PeerDetails, PeerPort, PeerState } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
-import { encodeJson } from "#hal/json.ts";
-import { Secret } from "#hal/secret.ts";
-import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import type { Dialer } from "#hal/world.ts";
 import {
   absent,
   type Decoder,
@@ -20,7 +14,13 @@ import {
   oneOf,
   optional,
   property,
-} from "../local/shape.ts";
+} from "#hal/decoder.ts";
+import type { PeerDetails, PeerPort, PeerState } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { Dialer } from "#hal/world.ts";
 import { suite, wallTime } from "../local/state.ts";
 import { ask, askJson, type LocalCall, type LocalLine, parsed } from "../local/wire.ts";
 

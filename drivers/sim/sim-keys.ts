@@ -1,11 +1,11 @@
 // The vault of a simulated site with the right to write keys, or to mark them.
 
+import { name, property } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { KeyMarker, KeyStore } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";
-import { name, property } from "../local/shape.ts";
 import { askJson, type LocalLine } from "../local/wire.ts";
 import { simVault } from "./sim-azure.ts";
 

@@ -1,6 +1,7 @@
 // JSON that is written back as it was read: numbers keep their digits, unknown properties their
 // place.
 
+import { isObject as isObjectOrNumber } from "#hal/decoder.ts";
 import { boundedJson, type JsonLimits } from "#hal/json.ts";
 
 /** A number as it was written; V8 serialises it verbatim. */
@@ -49,8 +50,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Returns whether the value is an object, not a list or a number. */
 export function isObject(value: unknown): value is JsonObject {
-  const isOne = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isOne && !sourceJson.isRawJSON(value);
+  return isObjectOrNumber(value) && !sourceJson.isRawJSON(value);
 }
 
 /** Follows a path into a document; undefined = there is nothing at its end. */

@@ -2,6 +2,7 @@
 // was changed.
 
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { isObject } from "#hal/decoder.ts";
 import { parseJson } from "#hal/json.ts";
 import type { Report } from "./document.ts";
 import { embeddedDocument, htmlOf } from "./html.ts";
@@ -65,9 +66,9 @@ const members = ["schema", "about", "chain", "subjects", "changes", "breaks", "s
 function parsed(json: string): SignedReport | undefined {
   try {
     const value: unknown = parseJson(json);
-    if (!isRecord(value) || Object.keys(value).join() !== members.join()) return undefined;
+    if (!isObject(value) || Object.keys(value).join() !== members.join()) return undefined;
     const { schema, about, subjects, seal } = value;
-    if (schema !== "linkseal.report/1" || !isRecord(about) || !isRecord(seal)) return undefined;
+    if (schema !== "linkseal.report/1" || !isObject(about) || !isObject(seal)) return undefined;
     if (typeof about["from"] !== "string" || typeof about["to"] !== "string") return undefined;
     if (!Array.isArray(subjects) || !subjects.every(isNamed)) return undefined;
     // No digest covers the seal itself, so it must contain nothing else.
@@ -81,12 +82,8 @@ function parsed(json: string): SignedReport | undefined {
   }
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isNamed(value: unknown): boolean {
-  return isRecord(value) && typeof value["name"] === "string";
+  return isObject(value) && typeof value["name"] === "string";
 }
 
 function signatureFaults(

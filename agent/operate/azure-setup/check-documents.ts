@@ -11,12 +11,12 @@ function fieldAt(value: unknown, path: readonly string[]): unknown {
   return found;
 }
 
+import { isObject } from "#hal/decoder.ts";
+
 /** Returns the object at a path; empty = there is none. */
 export function documentAt(value: unknown, ...path: readonly string[]): Fields {
   const found = fieldAt(value, path);
-  return typeof found === "object" && found !== null && !Array.isArray(found)
-    ? (found as Fields)
-    : {};
+  return isObject(found) ? found : {};
 }
 
 /** Returns the list at a path; empty = there is none. */

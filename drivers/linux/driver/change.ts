@@ -2,13 +2,13 @@
 // only lock, and the MKA process of each port owns the port's keys. Each of them reverts what is
 // not confirmed in time.
 
+import { list, name, page, variants } from "#hal/decoder.ts";
 import type { KeyResolver, PortChange, Transaction, TransactionToken } from "#hal/device.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { KeyRef, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { LocalSession } from "../../local/device.ts";
-import { list, name, page, variants } from "../../local/shape.ts";
 import { netTransaction, prepareNet } from "../ipsec/net-change.ts";
 import type { MkaClient } from "../mka/client.ts";
 import type { RequestedOperation } from "../mka/protocol.ts";

@@ -2,6 +2,7 @@
 // project's own MKA on each port, BGP through FRR's shell, and ping.
 
 import { missingCapability } from "#hal/capability.ts";
+import { count as countOf, property } from "#hal/decoder.ts";
 import type {
   Capabilities,
   Device,
@@ -17,7 +18,6 @@ import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
 import { hostOfPeer, type Target } from "#hal/target.ts";
 import type { Clock, Dialer, World } from "#hal/world.ts";
 import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
-import { count as countOf, property } from "../../local/shape.ts";
 import {
   ipsecOffer,
   observeTunnels,

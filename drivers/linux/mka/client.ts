@@ -1,20 +1,6 @@
 // The client of one port's MKA process: each verb is one exchange, and each answer is checked field
 // by field.
 
-import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
-import { foreignText } from "#hal/foreign-text.ts";
-import { parseJson } from "#hal/json.ts";
-import type {
-  CipherSuite,
-  KeySlot,
-  MacsecSettings,
-  MkaSession,
-  MkpduCounters,
-  SecyChanges,
-} from "#hal/model.ts";
-import type { Octets } from "#hal/netlink.ts";
-import { SentSecrets } from "#hal/sent-secrets.ts";
-import { readRecalled } from "../../local/device.ts";
 import {
   counter,
   type Decoder,
@@ -29,7 +15,21 @@ import {
   sentence,
   uint32,
   variants,
-} from "../../local/shape.ts";
+} from "#hal/decoder.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
+import { parseJson } from "#hal/json.ts";
+import type {
+  CipherSuite,
+  KeySlot,
+  MacsecSettings,
+  MkaSession,
+  MkpduCounters,
+  SecyChanges,
+} from "#hal/model.ts";
+import type { Octets } from "#hal/netlink.ts";
+import { SentSecrets } from "#hal/sent-secrets.ts";
+import { readRecalled } from "../../local/device.ts";
 import { keySlots, mkpdus, session, settings, suite } from "../../local/state.ts";
 import { codeOf } from "../../local/wire.ts";
 import {

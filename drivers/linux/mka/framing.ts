@@ -1,8 +1,8 @@
 // Framing for messages between programs of this host: fields that follow each other.
 
+import { Malformed } from "#hal/decoder.ts";
 import type { Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
-import { Malformed } from "../../local/shape.ts";
 
 /** Writes the length in one octet, then the octets. */
 export function counted(octets: Uint8Array | Secret): Octets {

@@ -1,10 +1,6 @@
 // The state that one MKA process leaves to the next, as octets: raw ICKs and KEKs behind the rest,
 // never a CAK and never a SAK.
 
-import { encodeJson, parseJson } from "#hal/json.ts";
-import type { Octets } from "#hal/netlink.ts";
-import { Secret } from "#hal/secret.ts";
-import type { WallTime } from "#hal/world.ts";
 import {
   count,
   type Decoder,
@@ -23,7 +19,11 @@ import {
   recordOf,
   uint32,
   variants,
-} from "../../local/shape.ts";
+} from "#hal/decoder.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
+import type { Octets } from "#hal/netlink.ts";
+import { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
 import { ckn } from "../../local/state.ts";
 import type { MkaMemory, PendingMemory, Undo } from "./control-server.ts";
 import type { KeyIdentifier } from "./keys.ts";

@@ -1,11 +1,11 @@
 // Requests and replies of the MKA process, as octets of one frame each: a key travels raw, so that
 // both ends can wipe it, and no reply has a field for one.
 
+import { Malformed } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
-import { Malformed } from "../../local/shape.ts";
 import { counted, FrameReader, u32 } from "./framing.ts";
 import type { MkaOperation } from "./staging.ts";
 

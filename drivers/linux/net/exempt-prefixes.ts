@@ -2,11 +2,11 @@
 // that lets them past the block is bound to the SecY and is gone with it, so that the block closes
 // by itself.
 
+import { type Decoder, list, Malformed, name, object, property } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { BackedPrefix, PortName } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { type Decoder, list, Malformed, name, object, property } from "../../local/shape.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy } from "../netlink/xfrm.ts";

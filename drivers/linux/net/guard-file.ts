@@ -3,8 +3,8 @@
 // clear.
 
 import { createHash } from "node:crypto";
+import { name, object } from "#hal/decoder.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { name, object } from "../../local/shape.ts";
 import { prefixesAt } from "./guard.ts";
 import { decodeStored, writeStored } from "./stored.ts";
 import { readStoredLinks } from "./tunnel-links.ts";

@@ -3,9 +3,9 @@
 // explicitly.
 
 import { isIP } from "node:net";
+import { type Decoder, list, Malformed, name } from "#hal/decoder.ts";
 import type { OpenedPrefix } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
-import { type Decoder, list, Malformed, name } from "../../local/shape.ts";
 import { answered, linksNow } from "../macsec/kernel-observation.ts";
 import { addressOctets, canonicalAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";

@@ -1,7 +1,7 @@
 // The change operations of linkseal-net: a fixed list, and none of them contains a key.
 
+import { each, flag, name, object, oneOf, optional, uint32, variants } from "#hal/decoder.ts";
 import type { PortName, WantedSettings } from "#hal/model.ts";
-import { each, flag, name, object, oneOf, optional, uint32, variants } from "../../local/shape.ts";
 import { suite } from "../../local/state.ts";
 import { type TunnelOperation, tunnelOperations, tunnelPreview } from "./tunnel-operation.ts";
 

@@ -1,8 +1,5 @@
 // The verbs of linkseal-net, a fixed list: requests and their replies.
 
-import type { Capabilities, TransactionToken } from "#hal/device.ts";
-import type { ErrorCode } from "#hal/error.ts";
-import { encodeJson, parseJson } from "#hal/json.ts";
 import {
   count,
   type Decoder,
@@ -13,7 +10,10 @@ import {
   oneOf,
   property,
   recordOf,
-} from "../../local/shape.ts";
+} from "#hal/decoder.ts";
+import type { Capabilities, TransactionToken } from "#hal/device.ts";
+import type { ErrorCode } from "#hal/error.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import { refusalBody } from "../../local/wire.ts";
 import type { NetControlServer } from "./control-server.ts";
 import { type NetOperation, readOperation } from "./operation.ts";

@@ -1,9 +1,6 @@
 // The undo log: what linkseal-net must still know after a crash, within the same boot; it never
 // contains a key.
 
-import type { TransactionToken } from "#hal/device.ts";
-import type { PortName } from "#hal/model.ts";
-import type { Log, WallTime } from "#hal/world.ts";
 import {
   absent,
   count,
@@ -17,7 +14,10 @@ import {
   oneOf,
   optional,
   page,
-} from "../../local/shape.ts";
+} from "#hal/decoder.ts";
+import type { TransactionToken } from "#hal/device.ts";
+import type { PortName } from "#hal/model.ts";
+import type { Log, WallTime } from "#hal/world.ts";
 import { wallTime } from "../../local/state.ts";
 import { bodiesMax, bodyBytesMax, type LinkSnapshot } from "./link-snapshot.ts";
 import type { Stack } from "./move.ts";

@@ -1,9 +1,9 @@
 // The files in which linkseal-net stores what it must know over a crash or a boot: JSON that is
 // checked as if it were foreign.
 
+import { type Decoder, Malformed } from "#hal/decoder.ts";
 import { parseJson } from "#hal/json.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { type Decoder, Malformed } from "../../local/shape.ts";
 
 /**
  * Reads a file; undefined = it does not exist, or is unreadable. If unreadable, the loss is logged,

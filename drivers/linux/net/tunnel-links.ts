@@ -1,8 +1,8 @@
 // The interfaces of tunnels as they were made last, over every boot: what they are restored to, and
 // what a newer version of a tunnel removes of an older.
 
+import { list, name, object } from "#hal/decoder.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { list, name, object } from "../../local/shape.ts";
 import { readStored, writeStored } from "./stored.ts";
 import { type TunnelLink, tunnelLink } from "./tunnel-operation.ts";
 

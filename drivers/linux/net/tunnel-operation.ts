@@ -1,6 +1,6 @@
 // The change operations of the kernel for a tunnel: a fixed list, and none of them contains a key.
 
-import { absent, count, each, type Kinds, list, name, object, uint32 } from "../../local/shape.ts";
+import { absent, count, each, type Kinds, list, name, object, uint32 } from "#hal/decoder.ts";
 import { type ExemptPrefix, exemptPrefixAt } from "./exempt-prefixes.ts";
 import { addressAt, prefixesAt, prefixesMax } from "./guard.ts";
 

@@ -2,8 +2,8 @@
 // as linkseal-net reports them.
 
 import { BlockList, isIP } from "node:net";
+import { type Decoder, list, Malformed, name, optional, property } from "#hal/decoder.ts";
 import type { Route } from "#hal/model.ts";
-import { type Decoder, list, Malformed, name, optional, property } from "../../local/shape.ts";
 
 /** A subnet of this host. */
 export interface Subnet {

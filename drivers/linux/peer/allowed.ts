@@ -2,7 +2,7 @@
 // lines of `frr-commands.ts`, charon the commands of the driver, and ping the form of `probe.ts`.
 
 import { isIP } from "node:net";
-import { Malformed } from "../../local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { ReceiveBuffer } from "../../transport/receive-buffer.ts";
 import { packetBytesMax, packets } from "../../transport/vici-wire.ts";
 

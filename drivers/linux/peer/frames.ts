@@ -1,9 +1,9 @@
 // The frames between an agent and `linkseal peer`: one line of JSON, then as many octets as it
 // says. The octets are never text, because a key may be among them.
 
+import { count, type JsonObject, Malformed, property, recordOf } from "#hal/decoder.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Octets } from "#hal/netlink.ts";
-import { count, type JsonObject, Malformed, property, recordOf } from "../../local/shape.ts";
 import { ReceiveBuffer } from "../../transport/receive-buffer.ts";
 
 /** The longest line before the octets. */

@@ -2,6 +2,7 @@
 // over one SSH channel to `linkseal peer`.
 
 import { orAborted, withDeadline } from "#hal/deadline.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
 import type { PortName } from "#hal/model.ts";
@@ -9,7 +10,6 @@ import type { Octets } from "#hal/netlink.ts";
 import { preview, Secret } from "#hal/secret.ts";
 import type { Target } from "#hal/target.ts";
 import type { ByteChannel, Dialer, StreamChannel, World } from "#hal/world.ts";
-import { Malformed } from "../../local/shape.ts";
 import { fillCommand } from "../../transport/fill.ts";
 import { fillOctets } from "../../transport/octets.ts";
 import { ReceiveBuffer } from "../../transport/receive-buffer.ts";

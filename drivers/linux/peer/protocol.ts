@@ -1,8 +1,5 @@
 // What an agent asks of `linkseal peer` on another host, and what that answers.
 
-import type { Effect, ErrorCode } from "#hal/error.ts";
-import { encodeJson, parseJson } from "#hal/json.ts";
-import type { PortName } from "#hal/model.ts";
 import {
   count,
   type Decoder,
@@ -15,7 +12,10 @@ import {
   optional,
   sentence,
   variants,
-} from "../../local/shape.ts";
+} from "#hal/decoder.ts";
+import type { Effect, ErrorCode } from "#hal/error.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
+import type { PortName } from "#hal/model.ts";
 import { codeOf } from "../../local/wire.ts";
 
 /** Both ends have the same number, or the agent does not go on. */

@@ -2,11 +2,11 @@
 // and keeps nothing.
 
 import { isIP } from "node:net";
+import { Malformed } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer, Log, StreamChannel } from "#hal/world.ts";
-import { Malformed } from "../../local/shape.ts";
 import { replyBytesMax as mkaReplyBytesMax } from "../mka/protocol.ts";
 import { CharonGate, isNetPath, isPortName, isProgram } from "./allowed.ts";
 import { type Frame, FrameSplitter, frameLine } from "./frames.ts";

@@ -1,6 +1,7 @@
 // Parsers for what FRR's shell and the kernel print. Every field is checked, every list and text is
 // bounded, and what is not understood is reported as such.
 
+import { isObject } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
 import { decodeJson } from "#hal/json.ts";
@@ -80,8 +81,8 @@ function unparsed(what: string): LinksealError {
 }
 
 function recordOf(value: unknown, what: string): JsonRecord {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unparsed(what);
-  return value as JsonRecord;
+  if (!isObject(value)) throw unparsed(what);
+  return value;
 }
 
 function rowsOf(value: unknown, max: number, what: string): readonly [string, unknown][] {

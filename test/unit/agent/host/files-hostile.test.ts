@@ -10,7 +10,7 @@ import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { readExemptPrefixes } from "#drivers/linux/net/exempt-prefixes.ts";
 import { readGuard } from "#drivers/linux/net/guard-file.ts";
 import { readStoredState } from "#drivers/linux/net/stored-state.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Disk, WallTime } from "#hal/world.ts";

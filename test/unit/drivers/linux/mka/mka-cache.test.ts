@@ -5,7 +5,7 @@ import { KeyCache } from "#drivers/linux/mka/cache.ts";
 import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { seal, unseal } from "#drivers/linux/mka/keys.ts";
 import { readMemory } from "#drivers/linux/mka/memory.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";

@@ -12,8 +12,8 @@ import {
   writeRequest,
 } from "#drivers/linux/mka/protocol.ts";
 import type { KaySnapshot } from "#drivers/linux/mka/snapshot.ts";
-import { Malformed } from "#drivers/local/shape.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";

@@ -18,7 +18,7 @@ import {
 import type { TunnelOperation } from "#drivers/linux/net/tunnel-operation.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { Prng } from "#sim/base/prng.ts";

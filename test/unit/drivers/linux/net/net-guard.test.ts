@@ -15,7 +15,7 @@ import { waysOf } from "#drivers/linux/net/tunnel-routes.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import type { Route } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { type NewPolicy, putPolicy } from "#drivers/linux/netlink/xfrm.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSubnets, subnetOf, vrfsOf } from "#drivers/linux/netlink/subnet.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { effort } from "../../../../effort.ts";
 
 const eth0 = { port: "eth0", link: "ms0" };

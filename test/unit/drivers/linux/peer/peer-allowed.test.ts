@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { CharonGate, isNetPath, isPortName, isProgram } from "#drivers/linux/peer/allowed.ts";
 import { shutdownCommands, softCommands } from "#drivers/linux/routing/frr-commands.ts";
 import { readNeighbours, readRouteMaps } from "#drivers/linux/routing/frr-parsers.ts";
-import { Malformed } from "#drivers/local/shape.ts";
 import { packets, writePacket } from "#drivers/transport/vici-wire.ts";
+import { Malformed } from "#hal/decoder.ts";
 import { bytesOf } from "../../../kit/vici-peer.ts";
 import { PretendFrr } from "../frr-kit.ts";
 

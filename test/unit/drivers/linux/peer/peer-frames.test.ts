@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameSplitter, frameLine } from "#drivers/linux/peer/frames.ts";
-import { Malformed } from "#drivers/local/shape.ts";
+import { Malformed } from "#hal/decoder.ts";
 
 const octetsMax = 1_000;
 

@@ -1,7 +1,8 @@
 // Decoders of values that came over a wire; a value that one of them refuses is named in
 // `Malformed`.
 
-import { foreignText } from "#hal/foreign-text.ts";
+import { foreignText } from "./foreign-text.ts";
+import { parseJson } from "./json.ts";
 
 /** The message is the name of the offending field, never its content. */
 export class Malformed extends Error {
@@ -36,7 +37,8 @@ const nameLengthMax = 512;
 const sentenceLengthMax = 1000;
 const pageLengthMax = 32_768;
 
-function isObject(value: unknown): value is JsonObject {
+/** True for a JSON object, which is no list. */
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -75,6 +77,31 @@ function textOf(value: unknown, what: string, lengthMax: number): string {
   if (typeof value === "string" && value.length <= lengthMax) return value;
   throw new Malformed(what);
 }
+
+/** A value for which the test is true. */
+export const that =
+  <T>(test: (value: unknown) => value is T): Decoder<T> =>
+  (value, what) => {
+    if (test(value)) return value;
+    throw new Malformed(what);
+  };
+
+/** A text that a pattern matches. */
+export const matching = (pattern: RegExp): Decoder<string> =>
+  that((value): value is string => typeof value === "string" && pattern.test(value));
+
+/** One line of printable text of at most this many characters; it may be empty. */
+export const line = (charactersMax: number): Decoder<string> =>
+  that((value): value is string => {
+    const isLine = typeof value === "string" && !/[\p{C}\p{Zl}\p{Zp}]/u.test(value);
+    return isLine && value.length <= charactersMax;
+  });
+
+/** Passes null on; any other value must decode. */
+export const orNull =
+  <T>(decode: Decoder<T>): Decoder<T | null> =>
+  (value, what) =>
+    value === null ? null : decode(value, what);
 
 /** True or false. */
 export const flag: Decoder<boolean> = (value, what) => {
@@ -129,11 +156,13 @@ export const absent = <T>(present: Decoder<T | undefined>): Absent<T> => ({ pres
 /** Every value but `true` counts as absent. */
 export const marked = absent((value) => value === true || undefined);
 
-/** An array of at most `max` items. */
+/** An array of `min` to `max` items. */
 export const list =
-  <T>(decode: Decoder<T>, max: number): Decoder<readonly T[]> =>
+  <T>(decode: Decoder<T>, max: number, min = 0): Decoder<readonly T[]> =>
   (value, what) => {
-    if (!Array.isArray(value) || value.length > max) throw new Malformed(what);
+    if (!Array.isArray(value) || value.length > max || value.length < min) {
+      throw new Malformed(what);
+    }
     return value.map((item) => decode(item, what));
   };
 
@@ -201,4 +230,47 @@ export function variants<T extends { readonly kind: string }>(
     if (decode === undefined) throw new Malformed("kind");
     return decode(value, what) as T;
   };
+}
+
+/** What a document may have: octets of its UTF-8, and values in its JSON. */
+export interface DocumentLimits {
+  /** The most octets. */
+  readonly octets: number;
+  /** The most values, of all depths. */
+  readonly values: number;
+}
+
+/** Returns the JSON value of these octets; undefined = they are none, or exceed the limits. */
+export function jsonIn(octets: Uint8Array, { octets: most, values }: DocumentLimits): unknown {
+  if (octets.length > most) return undefined;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+    return parseJson(text, { characters: most, values });
+  } catch (error) {
+    // Octets that are no UTF-8 are a TypeError, and a text that is no JSON a SyntaxError.
+    if (error instanceof TypeError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Returns what a decoder makes of a value; undefined = it refuses the value. */
+export function decoded<T>(value: unknown, decode: Decoder<T>): T | undefined {
+  try {
+    return decode(value, "document");
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/** Returns what a document of this schema says; undefined = the octets are no such document. */
+export function documentIn<T>(
+  schema: string,
+  octets: Uint8Array,
+  limits: DocumentLimits,
+  decode: Decoder<T>,
+): T | undefined {
+  const value = jsonIn(octets, limits);
+  if (!isObject(value) || field(value, "schema") !== schema) return undefined;
+  return decoded(value, decode);
 }
