@@ -1,31 +1,42 @@
 // The loops that serve one accepted intent: one per device, one per group, one for health.
 
+import type { PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { Instant, World } from "#hal/world.ts";
 import type { Plan } from "../compare/plan.ts";
+import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
+import type { Cloud } from "../model/cloud.ts";
 import {
   type Desired,
   type DesiredGroup,
   type DesiredLink,
+  type DesiredTunnel,
   linkId,
   type RiskName,
 } from "../model/desired.ts";
+import type { ReportEvent } from "../model/events.ts";
 import type { FarEnd } from "../model/reason.ts";
 import { farEndOf, setTo, unseenFar } from "../rotation/facts.ts";
+import type { Alarm } from "../rotation/sibling.ts";
 import type { Intent } from "../store/intent/intent.ts";
-import { named, openCampaign } from "../store/journal/memory.ts";
+import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { Beginnings } from "./beginnings.ts";
 import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.ts";
 import { graceEnd } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
-import { RotationRunner } from "./campaigns/rotation-runner.ts";
+import type { PermitCache } from "./campaigns/permit-cache.ts";
+import { type OnDecision, RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
 import { CompromisedKeys } from "./polling/compromised-keys.ts";
-import { DeviceCache } from "./polling/device-cache.ts";
+import { DeviceCache, type DeviceCacheParts } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
+import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { Loops, type NamedTurn } from "./polling/loops.ts";
+import type { ReadBudget } from "./polling/read-budget.ts";
 import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { TunnelProbes } from "./polling/tunnel-probes.ts";
@@ -33,10 +44,35 @@ import { UnsavedCommits } from "./polling/unsaved-commits.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
-import type { SupervisorParts } from "./supervisor-parts.ts";
 import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
 import type { RetireParts } from "./tunnels/tunnel-retire.ts";
+
+/** The parts from which the loops of one accepted intent are built. */
+export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rights"> {
+  readonly world: World;
+  readonly intent: Intent;
+  readonly vault: KeyVault;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+  readonly note: (campaign: Campaign) => void;
+  readonly report: ReportEvent;
+  readonly startedAt: Instant;
+  /** Runs after every observation and every step, to evaluate health. */
+  readonly evaluateHealth: () => void;
+  /** Why health advises against relying on a link; undefined = no reason. */
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
+  readonly onDecision: OnDecision | undefined;
+  readonly permits: PermitCache;
+  /** True while the journal is not whole: writes are refused. */
+  readonly readOnly: () => boolean;
+  readonly mutex: KeyedMutex;
+  /** The requests to Azure that reports may cause. */
+  readonly readBudget: ReadBudget;
+  readonly made: MadeTunnel;
+  readonly cloud: Cloud;
+  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
+}
 
 /** The mutex key for all changes to tunnels: one tunnel is taken out of service at a time. */
 export const tunnelsKey = "tunnels";

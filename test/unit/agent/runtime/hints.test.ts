@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { KeyedMutex } from "#agent/runtime/polling/keyed-mutex.ts";
+import type { SupervisorParts } from "#agent/runtime/supervisor.ts";
 import { Supervisor } from "#agent/runtime/supervisor.ts";
-import type { SupervisorParts } from "#agent/runtime/supervisor-parts.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
