@@ -17,13 +17,7 @@ import {
 import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
 import { identityDocument, portIdentity } from "./port-document.ts";
 import { type Assigned, contributorId, secretsUserId } from "./role-documents.ts";
-import {
-  collectorPolicy,
-  connectionMonitor,
-  diagnosticSetting,
-  maintenanceAlert,
-  metricAlert,
-} from "./watch.ts";
+import { metricAlert } from "./watch.ts";
 
 /** `absent`: there is no such resource; `denied`: the caller may not read it. */
 export const postureStates = ["good", "bad", "absent", "denied"] as const;
@@ -49,10 +43,6 @@ export const aspects = [
   "vaultSettings",
   "vaultRoles",
   "alerts",
-  "maintenanceAlerts",
-  "diagnostics",
-  "connectionMonitor",
-  "trafficCollector",
   "perimeter",
   "bgpKey",
 ] as const;
@@ -142,20 +132,6 @@ export class Posture {
   }
 
   #answerOf(list: string): Answer | undefined {
-    const [, type = "", name = ""] =
-      /^(.+)\/([^/]+)\/providers\/microsoft\.insights\/diagnosticsettings$/.exec(list) ?? [];
-    if (name !== "") {
-      const value = (): readonly JsonObject[] =>
-        this.#is("diagnostics") === "absent"
-          ? []
-          : [
-              diagnosticSetting(
-                `${this.#base}/providers/${type}/${name}`,
-                this.#good("diagnostics"),
-              ),
-            ];
-      return { aspects: ["diagnostics"], value };
-    }
     return this.#lists()[list];
   }
 
@@ -242,33 +218,8 @@ export class Posture {
   }
 
   #watchLists(): Readonly<Record<string, Answer>> {
-    const collectors = "microsoft.networkfunction/azuretrafficcollectors";
     return {
       ["microsoft.insights/metricalerts"]: this.#row(["alerts"], () => this.#alerts()),
-      ["microsoft.insights/activitylogalerts"]: this.#row(["maintenanceAlerts"], () => [
-        maintenanceAlert(this.#base, this.#good("maintenanceAlerts")),
-      ]),
-      [`${network}/networkwatchers`]: this.#row(["connectionMonitor"], () => [
-        this.#resource("Microsoft.Network/networkWatchers", "west", {}),
-      ]),
-      [`${network}/networkwatchers/west/connectionmonitors`]: this.#row(
-        ["connectionMonitor"],
-        () => [
-          connectionMonitor(this.#network("networkWatchers/west"), this.#good("connectionMonitor")),
-        ],
-      ),
-      [collectors]: this.#row(["trafficCollector"], () => [
-        this.#resource("Microsoft.NetworkFunction/azureTrafficCollectors", "flows", {}),
-      ]),
-      [`${collectors}/flows/collectorpolicies`]: this.#row(["trafficCollector"], () =>
-        circuitsOf(this.#parts.site).map(({ id }) =>
-          collectorPolicy(
-            `${this.#base}/providers/Microsoft.NetworkFunction/azureTrafficCollectors/flows`,
-            id,
-            this.#good("trafficCollector"),
-          ),
-        ),
-      ),
     };
   }
 

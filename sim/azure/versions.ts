@@ -53,8 +53,6 @@ const identities = words(`
   2023-07-31-preview 2024-11-30 2025-01-31-preview 2025-05-31-preview
 `);
 
-const collectors = words("2021-09-01-preview 2022-05-01 2022-08-01 2022-11-01");
-
 const metrics = words(`
   2016-09-01 2017-05-01-preview 2018-01-01 2019-07-01 2021-05-01 2023-10-01 2024-02-01
 `);
@@ -84,12 +82,9 @@ const published: Readonly<Record<string, readonly string[]>> = {
     ...since("2018-12-01"),
   ],
   "microsoft.network/expressroutelags": since("2025-09-01"),
-  "microsoft.network/networkwatchers": since("2016-09-01"),
-  "microsoft.network/networkwatchers/connectionmonitors": since("2017-10-01"),
   "microsoft.network/vpngateways": since("2018-04-01"),
   "microsoft.network/virtualhubs": since("2018-04-01"),
   "microsoft.network/virtualhubs/routingintent": since("2021-05-01"),
-  "microsoft.networkfunction/azuretrafficcollectors": collectors,
   "microsoft.network/frontdoorwebapplicationfirewallpolicies": frontDoorPolicies,
   "microsoft.keyvault/vaults": vaults,
   "microsoft.keyvault/vaults/networksecurityperimeterconfigurations": since(
@@ -104,10 +99,6 @@ const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.cdn/profiles/origingroups": since("2020-09-01", profiles),
   "microsoft.cdn/profiles/rulesets": since("2020-09-01", profiles),
   "microsoft.insights/metricalerts": ["2018-03-01", "2024-03-01-preview", "2026-01-01"],
-  "microsoft.insights/activitylogalerts": [
-    ...["2017-03-01-preview", "2017-04-01", "2020-10-01", "2023-01-01-preview"],
-  ],
-  "microsoft.insights/diagnosticsettings": ["2017-05-01-preview", "2021-05-01-preview"],
   "microsoft.insights/metrics": metrics,
   "microsoft.insights/metricdefinitions": metrics,
   "microsoft.authorization/roleassignments": roleAssignments,

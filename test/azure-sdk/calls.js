@@ -134,8 +134,6 @@ const networkRows = [
   ["routeTables.list", () => [group]],
   ["applicationGateways.list", () => [group]],
   ["webApplicationFirewallPolicies.list", () => [group]],
-  ["networkWatchers.list", () => [group]],
-  ["connectionMonitors.list", () => [group, seen["networkWatchers.list"][0].name]],
 ];
 const metrics = (metricnames, interval) => () => [
   port.slice(1),
@@ -154,8 +152,6 @@ const rows = {
     ["metrics.list", metrics("LineProtocol", "PT1H")],
     ["metrics.list", metrics("PortBitsInPerSecond", "PT1M"), 400],
     ["metricAlerts.listByResourceGroup", () => [group]],
-    ["activityLogAlerts.listByResourceGroup", () => [group]],
-    ["diagnosticSettings.list", () => [vault.slice(1)]],
   ],
   KeyVaultManagementClient: [
     ["vaults.listByResourceGroup", () => [group]],

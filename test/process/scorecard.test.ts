@@ -24,10 +24,6 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["bgpKey", "bgp-authentication", /AzurePrivatePeering has no shared key/],
   ["pointToSite", "p2s-entra-authentication", /gw lets clients in by Certificate, AAD/],
   ["alerts", "monitoring", /every alert rule of .* is off/],
-  ["maintenanceAlerts", "maintenance-alerts", /the maintenance alert of .* is off/],
-  ["diagnostics", "diagnostic-settings", /kv-demo sends no AuditEvent/],
-  ["connectionMonitor", "connection-monitor", /path has no test group that is on/],
-  ["trafficCollector", "traffic-collector", /sends its records nowhere/],
   ["perimeter", "vault-perimeter", /is in mode Learning, which denies nothing/],
   ["backupGateway", "vpn-as-backup", /no VPN gateway exists beside er/],
   ["vnetEncryption", "vnet-encryption", /hub is not encrypted/],
@@ -46,7 +42,7 @@ const never = ["p2s-conditional-access", "inter-region", "bastion-sessions", "va
 /** These missing parts are properties of something that exists, so their absence is a fault. */
 const missed: readonly string[] = [
   ...["ipsecPolicies", "privateTunnels", "privateGateway"],
-  ...["frontDoorWaf", "gatewayTls", "gatewayWaf", "diagnostics"],
+  ...["frontDoorWaf", "gatewayTls", "gatewayWaf"],
 ];
 
 const stage = new CloudStage("card", 100);

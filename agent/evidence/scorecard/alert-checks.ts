@@ -1,8 +1,8 @@
-// Alert rules: on the metrics that show a loss, and on planned maintenance.
+// Alert rules on the metrics that show a loss.
 
-import { at, type Listed, type Resource, type Source } from "./estate.ts";
+import { at, type Listed, type Resource } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { type Effect, type Field, isOn, judge, words } from "./fields.ts";
+import { type Field, isOn, judge, words } from "./fields.ts";
 import {
   failed,
   ifRead,
@@ -58,7 +58,7 @@ export function monitored(facts: Facts): Outcome {
 }
 
 /** Judges each port, and each circuit that was read, by its resource id. */
-export function overWatched({ estate, ports }: Facts, judge: (id: string) => Outcome): Outcome {
+function overWatched({ estate, ports }: Facts, judge: (id: string) => Outcome): Outcome {
   const circuits = overAll(estate.lists.circuits, "ExpressRoute circuit", ({ id }) =>
     typeof id === "string" ? judge(id) : unverifiable("a circuit has no id", "linkseal doctor"),
   );
@@ -197,124 +197,4 @@ function covers(alert: Resource, scope: unknown, id: string): boolean {
 
 function hasGroup(actions: readonly unknown[]): boolean {
   return actions.some((action) => textAt(action, "actionGroupId") !== undefined);
-}
-
-/** Judges whether each subscription with a port has an alert on planned maintenance. */
-export function maintenanceAlerts({ estate, ports }: Facts): Outcome {
-  const { activityAlerts } = estate.lists;
-  const ids = [...new Set(ports.map((id) => id.split("/").slice(0, 3).join("/").toLowerCase()))];
-  if (ids.length === 0) {
-    return ifRead(estate.lists.ports, () =>
-      unverifiable("no port is in the config", "linkseal apply"),
-    );
-  }
-  return ifRead(activityAlerts, ({ items, source }) =>
-    together(ids.map((id) => maintenanceOf(id, items, source))),
-  );
-}
-
-function maintenanceOf(subscription: string, alerts: readonly Resource[], source: Source): Outcome {
-  const name = lastOf(subscription);
-  const next =
-    "create a service health alert for planned maintenance of ExpressRoute, with an action group";
-  const mine = alerts.filter(
-    (alert) =>
-      listAt(alert, "properties", "scopes").some((scope) => isWithin(subscription, scope)) &&
-      admits(alert, "category", (word) => sameId(word, "ServiceHealth")) === "named",
-  );
-  if (mine.length === 0) {
-    return { ...unseen(`no service health alert of subscription ${name}`, source), next };
-  }
-  return oneOf(mine.map((alert) => maintenanceRule(alert, name, next, source)));
-}
-
-function maintenanceRule(
-  alert: Resource,
-  subscription: string,
-  next: string,
-  source: Source,
-): Outcome {
-  const lacks = "has no action group: who gets it is not known";
-  const fields: readonly Field[] = [
-    {
-      ...{ path: "properties.enabled", does: isOn, next },
-      fault: `the maintenance alert of ${subscription} is off`,
-    },
-    {
-      ...{ path: "properties.condition.allOf", fault: "", next },
-      does: (conditions) => (listAt(conditions).every(isKnown) ? "proves" : "nothing"),
-      doubt: `a service health alert of ${subscription} has a condition that is not understood`,
-    },
-    ...wantedOf(subscription).map(({ field, accepts, doubt }) => ({
-      ...{ path: "properties.condition.allOf", fault: "", doubt, next },
-      does: () => (admits(alert, field, accepts) === "others" ? "nothing" : "proves") as Effect,
-    })),
-    {
-      ...{ path: "properties.actions.actionGroups", fault: "", next },
-      does: (groups) => (hasGroup(listAt(groups)) ? "proves" : "nothing"),
-      doubt: `the maintenance alert of ${subscription} ${lacks}`,
-    },
-  ];
-  const proof = `planned maintenance of ExpressRoute in ${subscription} has an alert`;
-  return judge({ name: nameOf(alert), value: alert, source }, fields, proof);
-}
-
-const serviceField = "properties.impactedServices[*].ServiceName";
-const regionField = "properties.impactedServices[*].ImpactedRegions[*].RegionName";
-
-interface WantedCondition {
-  readonly field: string;
-  readonly accepts: (value: unknown) => boolean;
-  readonly doubt: string;
-}
-
-function wantedOf(subscription: string): readonly WantedCondition[] {
-  const alert = `a service health alert of ${subscription}`;
-  const others = `${alert} leaves out maintenance of ExpressRoute`;
-  const incident = (word: unknown): boolean => sameId(word, "Maintenance");
-  return [
-    { field: "properties.incidentType", accepts: incident, doubt: others },
-    { field: serviceField, accepts: isExpressRoute, doubt: others },
-    {
-      ...{ field: regionField, accepts: (word: unknown) => sameId(word, "Global") },
-      doubt: `${alert} is limited to regions, and not Global`,
-    },
-  ];
-}
-
-/** A condition on another field could leave anything out. */
-function isKnown(condition: unknown): boolean {
-  const any = listAt(condition, "anyOf");
-  const known = words(["category", "properties.incidentType", serviceField, regionField]);
-  return (any.length > 0 ? any : [condition]).every(
-    (leaf) => known(at(leaf, "field")) === "proves",
-  );
-}
-
-/** The service or its part for circuits; another part is that of gateways. */
-const isExpressRoute = (word: unknown): boolean =>
-  typeof word === "string" && /^ExpressRoute( \\ ExpressRoute Circuits)?$/i.test(word);
-
-/**
- * Evaluates the conditions of an activity log alert on one field: `free` = it has none, `named` =
- * it accepts such a value, `others` = it accepts only other values.
- */
-function admits(
-  alert: Resource,
-  field: string,
-  accepts: (value: unknown) => boolean,
-): "free" | "named" | "others" {
-  const conditions = listAt(alert, "properties", "condition", "allOf")
-    .map((condition) => {
-      const any = listAt(condition, "anyOf");
-      return (any.length > 0 ? any : [condition]).filter((leaf) =>
-        sameId(at(leaf, "field"), field),
-      );
-    })
-    .filter((leaves) => leaves.length > 0);
-  if (conditions.length === 0) return "free";
-  const isNamed = conditions.every((leaves) =>
-    leaves.some((leaf) => [at(leaf, "equals"), ...listAt(leaf, "containsAny")].some(accepts)),
-  );
-  return isNamed ? "named" : "others";
 }

@@ -20,7 +20,6 @@ import {
 
 const networkVersion = "2024-05-01";
 const cdnVersion = "2024-02-01";
-const collectorVersion = "2022-11-01";
 
 /** The API version of each list that a resource group has. */
 const groupLists = {
@@ -37,12 +36,9 @@ const groupLists = {
   routeTables: networkVersion,
   appGateways: networkVersion,
   gatewayFirewalls: networkVersion,
-  watchers: networkVersion,
   frontDoorFirewalls: "2024-02-01",
   vaults: armVersions.vault.version,
   alerts: "2018-03-01",
-  activityAlerts: "2020-10-01",
-  collectors: collectorVersion,
   frontDoors: cdnVersion,
 } as const satisfies Partial<Readonly<Record<ListName, string>>>;
 
@@ -52,7 +48,6 @@ const resourceLists = {
   roles: "2022-04-01",
   // No stable version has it yet.
   perimeters: "2026-04-01-preview",
-  diagnostics: "2021-05-01-preview",
   endpoints: cdnVersion,
   originGroups: cdnVersion,
   routes: cdnVersion,
@@ -62,8 +57,6 @@ const resourceLists = {
   ruleSets: cdnVersion,
   rules: cdnVersion,
   intents: networkVersion,
-  monitors: networkVersion,
-  collectorPolicies: collectorVersion,
 } as const satisfies Partial<Readonly<Record<ListName, string>>>;
 
 const versions: Readonly<Record<Exclude<ListName, "ports">, string>> = {
@@ -101,13 +94,12 @@ export async function readEstate(parts: EstateParts, signal: AbortSignal): Promi
   const ports = await reader.ports(parts.ports);
   const vaults = filtered(group.vaults, (each) => isVault(each, [parts.vault]));
   const identities = await reader.identities(ports);
-  const [roles, perimeters, diagnostics, below] = await Promise.all([
+  const [roles, perimeters, below] = await Promise.all([
     reader.roles(vaults, identities),
     reader.below(vaults, "perimeters"),
-    reader.diagnostics([ports, group.circuits, vaults]),
     reader.parts(group),
   ]);
-  const lists = { ...group, ...below, ports, identities, roles, perimeters, diagnostics };
+  const lists = { ...group, ...below, ports, identities, roles, perimeters };
   return { source: "scopes", scopes, lists };
 }
 
@@ -169,17 +161,12 @@ class EstateReader {
   async below(parents: Listed, name: keyof typeof resourceLists): Promise<Listed> {
     if (parents.kind === "unread") return parents;
     const type = listTypes[name];
-    const child = name === "diagnostics" ? `providers/${type}` : type.split("/").at(-1);
+    const child = type.split("/").at(-1);
     const each = idsOf(parents).map((id) => this.#list(`${id}/${child}`, versions[name]));
     return joined(await Promise.all(each));
   }
 
-  async diagnostics(resources: readonly Listed[]): Promise<Listed> {
-    const each = resources.map((list) => this.below(list, "diagnostics"));
-    return joined(await Promise.all(each));
-  }
-
-  async parts({ frontDoors, hubs, watchers, collectors }: GroupLists) {
+  async parts({ frontDoors, hubs }: GroupLists) {
     const [endpoints, originGroups, ruleSets] = await Promise.all([
       this.below(frontDoors, "endpoints"),
       this.below(frontDoors, "originGroups"),
@@ -195,8 +182,6 @@ class EstateReader {
       domains: await this.below(frontDoors, "domains"),
       policies: await this.below(frontDoors, "policies"),
       intents: await this.below(hubs, "intents"),
-      monitors: await this.below(watchers, "monitors"),
-      collectorPolicies: await this.below(collectors, "collectorPolicies"),
     };
   }
 

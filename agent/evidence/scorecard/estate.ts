@@ -47,13 +47,6 @@ export const listTypes = {
   originGroups: "Microsoft.Cdn/profiles/originGroups",
   origins: "Microsoft.Cdn/profiles/originGroups/origins",
   alerts: "Microsoft.Insights/metricAlerts",
-  activityAlerts: "Microsoft.Insights/activityLogAlerts",
-  /** Diagnostic settings of ports, circuits and vault. */
-  diagnostics: "Microsoft.Insights/diagnosticSettings",
-  watchers: "Microsoft.Network/networkWatchers",
-  monitors: "Microsoft.Network/networkWatchers/connectionMonitors",
-  collectors: "Microsoft.NetworkFunction/azureTrafficCollectors",
-  collectorPolicies: "Microsoft.NetworkFunction/azureTrafficCollectors/collectorPolicies",
 } as const;
 
 export type ListName = keyof typeof listTypes;

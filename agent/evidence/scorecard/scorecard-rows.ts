@@ -1,7 +1,7 @@
 // The rows of the scorecard: Microsoft's Zero Trust recommendations on encrypting network
-// communication, and what Microsoft recommends to watch it.
+// communication.
 
-import { maintenanceAlerts, monitored } from "./alert-checks.ts";
+import { monitored } from "./alert-checks.ts";
 import { appGatewayTls } from "./app-gateway-checks.ts";
 import {
   bgpAuthentication,
@@ -16,7 +16,6 @@ import { frontDoorOrigins, frontDoorTls } from "./front-door-checks.ts";
 import { keysInVault, leastPrivilege, macsecOnDirect, vaultPerimeter } from "./macsec-checks.ts";
 import { bastion, centralInspection, networkEncryption } from "./network-checks.ts";
 import { type Outcome, unverifiable } from "./outcome.ts";
-import { connectionMonitor, diagnosticSettings, trafficCollector } from "./watch-checks.ts";
 
 export interface ScorecardRow {
   readonly id: string;
@@ -72,22 +71,6 @@ export const scorecardRows: readonly ScorecardRow[] = [
       vaultPerimeter,
     ],
     monitoring: ["Azure Monitor watches ports and circuits, and alerts", monitored],
-    "maintenance-alerts": [
-      "Planned maintenance of ExpressRoute is announced to a person",
-      maintenanceAlerts,
-    ],
-    "diagnostic-settings": [
-      "Logs of circuits and vault, and metrics of ports, are kept",
-      diagnosticSettings,
-    ],
-    "connection-monitor": [
-      "Connection Monitor tests the path between on premises and Azure",
-      connectionMonitor,
-    ],
-    "traffic-collector": [
-      "ExpressRoute Traffic Collector records the flows of each circuit",
-      trafficCollector,
-    ],
     "vpn-as-backup": ["ExpressRoute carries the load, and a VPN gateway backs it up", vpnBackup],
   }),
   ...section("Encryption inside and between Azure virtual networks", {

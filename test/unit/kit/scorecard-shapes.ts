@@ -2,7 +2,7 @@
 // the changes that take the proof away.
 
 import type { Resource } from "#agent/evidence/scorecard/estate.ts";
-import { portDocument, resource, scope, subscription } from "./scorecard-kit.ts";
+import { portDocument, resource, scope } from "./scorecard-kit.ts";
 
 const network = "Microsoft.Network";
 const path = (rest: string): string => `${scope}/providers/${rest}`;
@@ -165,12 +165,6 @@ const connection = (more: object = {}): Resource =>
   });
 const wan = net("vpnGateways/hub", { connections: [] });
 const backup = [vpn("er", "ExpressRoute"), vpn("vpn", "Vpn"), wan];
-const maintenance = resource("Microsoft.Insights/activityLogAlerts", "m", {
-  ...{ enabled: true, scopes: [subscription] },
-  condition: { allOf: [{ field: "category", equals: "ServiceHealth" }] },
-  actions: { actionGroups: [{ actionGroupId: path("microsoft.insights/actionGroups/night") }] },
-});
-
 export interface Shape {
   readonly row: string;
   readonly verdict: "proven" | "failed" | "notVerifiable";
@@ -369,7 +363,6 @@ export const shapes: readonly Shape[] = [
     "an alert that always fires",
     ...watched(bgp, alert(port, "LineProtocol")),
   ),
-  shape("proven", "maintenance-alerts", "a service health alert", port, maintenance),
   shape("proven", "app-gateway-tls", "a predefined policy", gateway()),
   shape(
     "proven",
