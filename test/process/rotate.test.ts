@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,12 +26,29 @@ const command = join(import.meta.dirname, "../../agent/bin.js");
 let site: ChildProcess;
 
 function start(...words: readonly string[]): ChildProcess {
+  return startAt(command, words);
+}
+
+function startAt(program: string, words: readonly string[]): ChildProcess {
   const env = { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" };
-  return spawn(process.execPath, [command, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [program, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 async function run(...words: readonly string[]): Promise<Ended> {
-  const child = start(...words);
+  return await endOf(start(...words));
+}
+
+/** Lays the command out as on a host that has the agent's package alone. */
+function agentAlone(): string {
+  const place = join(home, "agent-alone");
+  const root = join(import.meta.dirname, "../..");
+  const own = ["bin.js", "flags.json", "launcher.js", "programs.json"];
+  const parts = ["dist/STAMP", "dist/agent", "package.json", ...own.map((name) => `agent/${name}`)];
+  for (const part of parts) cpSync(join(root, part), join(place, part), { recursive: true });
+  return join(place, "agent/bin.js");
+}
+
+async function endOf(child: ChildProcess): Promise<Ended> {
   let [out, err] = ["", ""];
   child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
@@ -133,6 +150,11 @@ describe("rotate", () => {
     expect([tried.exit, tried.output.verdict, tried.output.lostFrames]).toEqual([3, "good", "0"]);
     expect(tried.output.plan.steps).toHaveLength(12);
     expect(keysOf((await asked<Status>("status")).output)).toEqual(before);
+
+    const alone = await endOf(startAt(agentAlone(), ["rotate", group, "--rehearse", "--wait"]));
+    expect([alone.exit, alone.err]).toEqual([2, expect.stringContaining("linkseal-lab")]);
+    const none = await asked<{ campaigns: readonly CampaignShape[] }>("rotation", "show", group);
+    expect(none.output.campaigns.filter(({ kind }) => kind === "rotate")).toEqual([]);
 
     const done = await run("rotate", group, "--rehearse", "--wait");
     expect([done.exit, done.err]).toEqual([0, expect.stringContaining("simulated copy: good")]);
