@@ -35,55 +35,11 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?|xml)\.ts$/,
-    why: "pure code over a byte channel; sockets are dialled through the World",
+    edge: /^drivers\/(?!transport\/)[a-z]+\/.* -> drivers\/platform\/(?!cisco-)/,
+    why: "what is alike is read, asked and changed in one way, whatever the vendor",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/platform\/define-(driver|dialect)\.ts$/,
-    why: "what is alike for all platforms with a candidate; a platform brings its dialect",
-  },
-  {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|json|port-lines|query(-result)?)\.ts$/,
-    why: "what a router answers, and the lines in it, are read in one way, whatever its vendor",
-  },
-  {
-    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
-    why: "queries and the readers of their replies are shown in one way, whatever the vendor",
-  },
-  {
-    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/query-table\.ts$/,
-    why: "what a row of a table of queries is, and how its reader reports gaps",
-  },
-  {
-    edge: /^drivers\/[a-z]+\/queries\.ts -> drivers\/platform\/reader-forms\.ts$/,
-    why: "a command line and NETCONF have each one form of a saved reply",
-  },
-  {
-    edge: /^drivers\/platform\/reader-forms\.ts -> drivers\/transport\/cli-saved\.ts$/,
-    why: "pure: a saved reply is taken apart as a session takes it apart",
-  },
-  {
-    edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,
-    why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
-  },
-  {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer)\.ts$/,
-    why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
-  },
-  {
-    edge: /^drivers\/(eos|nxos)\/.* -> drivers\/platform\/ping\.ts$/,
-    why: "pure: the summary of a ping is read in one way",
-  },
-  {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
-    why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
-  },
-  {
-    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-[a-z]+\.ts$/,
-    why: "pure: tunnels are read, changed and told of in one way, whatever the vendor",
-  },
-  {
-    edge: /^drivers\/(iosx[er]|nxos)\/.* -> drivers\/platform\/cisco-[a-z]+\.ts$/,
+    edge: /^drivers\/(iosx[er]|nxos|platform)\/.* -> drivers\/platform\/cisco-/,
     why: "pure: what the platforms of one maker say alike",
   },
   {
@@ -91,20 +47,16 @@ const importTable: readonly TableRow[] = [
     why: "what answers in the contract's own words behind a socket of this host is asked alike",
   },
   {
-    edge: /^drivers\/(index\.ts|(platform|azure|sim|local)\/.*) -> drivers\/transport\/fill\.ts$/,
-    why: "pure: holes of a command become bytes, and echoed bytes labels",
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|cli-saved|netconf)\.ts$/,
+    why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
-    edge: /^drivers\/linux\/mka\/client\.ts -> drivers\/transport\/fill\.ts$/,
-    why: "pure: an echo of the CAK in an answer becomes its label",
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(fill|vici|vici-wire|xml)\.ts$/,
+    why: "pure: how documents are read, and how holes of a command become octets",
   },
   {
-    edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
-    why: "pure: how messages and attributes of the kernel are framed",
-  },
-  {
-    edge: /^drivers\/linux\/peer\/.* -> drivers\/transport\/(receive-buffer|octets|fill)\.ts$/,
-    why: "a session with another host carries octets, and keys among them",
+    edge: /^drivers\/linux\/.* -> drivers\/transport\/(netlink-wire|octets|receive-buffer)\.ts$/,
+    why: "pure: how messages of the kernel and of a session with another host are framed",
   },
   {
     edge: /^agent\/bin\/peer\.ts -> drivers\/linux\/(peer\/|driver\/mka-clients\.ts)/,
