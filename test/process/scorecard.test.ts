@@ -97,7 +97,7 @@ describe("a scorecard", () => {
       expect(evidence.length).toBeGreaterThan(0);
       expect(next === null).toBe(verdict === "proven");
     }
-    expect(found.counts).toEqual({ proven: 21, failed: 0, notVerifiable: 4 });
+    expect(found.counts).toEqual({ proven: 17, failed: 0, notVerifiable: 4 });
     expect(found.scopes).toHaveLength(1);
   });
 
