@@ -125,7 +125,7 @@ async function bundlePage(folder: string, script: string): Promise<readonly stri
   return Object.keys(metafile.inputs);
 }
 
-/** Bundles a program and its page, with lists of the packages and the sources inside. */
+/** Bundles a program and its page, with the list of the packages inside. */
 async function bundleProgram([name, program]: [string, Program]): Promise<void> {
   const folder = join(dist, name);
   mkdirSync(folder, { recursive: true });
@@ -136,8 +136,6 @@ async function bundleProgram([name, program]: [string, Program]): Promise<void> 
   ];
   const packages = JSON.stringify(packagesIn(inputs), undefined, 1);
   writeFileSync(join(folder, "PACKAGES"), `${packages}\n`);
-  const own = [...new Set(inputs)].filter((path) => !path.includes("node_modules/")).sort();
-  writeFileSync(join(folder, "SOURCES"), own.map((path) => `${path}\n`).join(""));
 }
 
 async function main(): Promise<void> {

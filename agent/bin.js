@@ -25,7 +25,7 @@ const programs = JSON.parse(readFileSync(join(root, "agent", "programs.json"), "
 // for `driver check`; without that program the agent's own command says which package has the verb.
 function programOf(words) {
   const named = words[0] === "help" ? words.slice(1) : words;
-  if (named.includes("--read-only")) return "agent";
+  if (named[0] === "driver" && named.includes("--read-only")) return "agent";
   const found = Object.keys(programs).find((name) =>
     Object.keys(programs[name].verbs).some((verb) =>
       verb.split(" ").every((word, index) => named[index] === word),

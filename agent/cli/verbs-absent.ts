@@ -3,13 +3,14 @@
 
 import type { Command } from "commander";
 import type { LinksealError } from "#hal/error.ts";
+import { version } from "../model/version.ts";
 import programs from "../programs.json" with { type: "json" };
 import { usage } from "./failure.ts";
 
 /** Makes the error for a verb whose program is not installed. */
 export function absentError(verb: string, from: string): LinksealError {
   const text = `linkseal ${verb} comes with the package ${from}, which is not installed here`;
-  return usage(text, `apt install ${from}`);
+  return usage(text, `apt install ./${from}_${version}_all.deb (docs/install.md)`);
 }
 
 /** Adds every verb of another program that is not in the tree yet. */

@@ -141,7 +141,7 @@ function refuseHeld({ notes }: Plan): void {
 async function tryFirst(launch: Rehearsing, session: Session, asked: Asked): Promise<void> {
   const rehearsal = await rehearsed(launch, session, asked);
   session.note(rehearsalText(readable(rehearsal)));
-  if (rehearsal.verdict === "bad") throw badRehearsal(rehearsal);
+  if (rehearsal.verdict !== "good") throw badRehearsal(rehearsal);
 }
 
 /** The rehearsal runs here and not in the agent, which has to go on observing. */

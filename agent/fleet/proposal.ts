@@ -15,7 +15,7 @@ import {
 } from "#hal/decoder.ts";
 import type { WallTime } from "#hal/world.ts";
 import { valueBytesMax } from "./engine.ts";
-import { sha256 as hash, positive, wall } from "./records.ts";
+import { sha256 as hash, positive } from "./records.ts";
 import {
   parseSignerKey,
   type SignatureFault,
@@ -120,7 +120,8 @@ const proposed = object<Proposed>({
   site: anyText,
   basedOn: object<Proposed["basedOn"]>({ number: positive, sha256: hash }),
   config: anyText,
-  notAfter: wall,
+  // A time of 0 is none.
+  notAfter: positive as Decoder<number> as Decoder<WallTime>,
 });
 
 /** Returns what a signed text says; undefined = it is not one that `proposalPayload` makes. */

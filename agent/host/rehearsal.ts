@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { decoded, object, oneOf } from "#hal/decoder.ts";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { errorFromShape } from "../model/error-shape.ts";
@@ -39,7 +40,7 @@ export async function rehearse(request: RehearsalRequest): Promise<Rehearsal> {
     throw failed(`it cannot be run (${errnoOf(error)})`);
   })) as [number | null];
   const answer = answerIn(Buffer.concat(parts));
-  if (status === 0 && isRehearsal(answer)) return answer;
+  if (status === 0 && isRehearsal(answer, request)) return answer;
   throw errorFromShape(answer) ?? failed(`it ended with ${status ?? "a signal"}`);
 }
 
@@ -51,14 +52,17 @@ function answerIn(octets: Uint8Array): unknown {
   }
 }
 
-/** The laboratory is of the same version; another program's output lacks the schema. */
-function isRehearsal(answer: unknown): answer is Rehearsal {
-  return (
-    typeof answer === "object" &&
-    answer !== null &&
-    "schema" in answer &&
-    answer.schema === ("linkseal.rehearsal/1" satisfies Rehearsal["schema"])
-  );
+/**
+ * The laboratory is of the same version, so its head tells a result from another output: a result
+ * without a verdict, or for another target, is none.
+ */
+function isRehearsal(answer: unknown, { target }: RehearsalRequest): answer is Rehearsal {
+  const head = object<Pick<Rehearsal, "schema" | "target" | "verdict">>({
+    schema: oneOf(["linkseal.rehearsal/1"]),
+    target: oneOf([target]),
+    verdict: oneOf(["good", "bad"]),
+  });
+  return decoded(answer, head) !== undefined;
 }
 
 function failed(why: string): LinksealError {

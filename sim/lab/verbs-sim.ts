@@ -50,12 +50,12 @@ export function registerSim(program: Command): void {
       "--socket <path>",
       "socket of the site; if not given: that of the config in force, or of `npm start`",
     );
+  withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
   const rehearsal = sim
     .command("rehearse")
     .description("rehearse what standard input describes, as `linkseal rotate --rehearse` asks for")
     .option("--json", "one JSON document on standard output");
   withExample(rehearsal, "linkseal sim rehearse < rehearsal.json").action(rehearseInput);
-  withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
 }
 
 function registerPosture(sim: Command): void {

@@ -155,7 +155,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
       ["fleet status", "linkseal-hub"],
     ] as const) {
       const { status, err } = host.run(`linkseal ${line} </dev/null`);
-      expect([status, err]).toEqual([2, expect.stringContaining(`apt install ${from}`)]);
+      expect([status, err]).toEqual([2, expect.stringContaining(`apt install ./${from}_`)]);
     }
     expect(host.ok("linkseal help")).toContain("(package linkseal-lab)");
     host.ok("dpkg -i /root/present-lab.deb");
