@@ -2,7 +2,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,13 +46,22 @@ async function run(...words: readonly string[]): Promise<Ended> {
   return await endOf(start(...words));
 }
 
-/** Lays the command out as on a host that has the agent's package alone. */
-function agentAlone(): string {
+/**
+ * Lays the command out as on a host that has the agent's package alone, or beside it a laboratory
+ * that prints this and ends well.
+ */
+function agentAlone(said?: string): string {
   const place = join(home, "agent-alone");
   const root = join(import.meta.dirname, "../..");
   const own = ["bin.js", "flags.json", "launcher.js", "programs.json"];
   const parts = ["dist/STAMP", "dist/agent", "package.json", ...own.map((name) => `agent/${name}`)];
   for (const part of parts) cpSync(join(root, part), join(place, part), { recursive: true });
+  if (said !== undefined) {
+    mkdirSync(join(place, "dist/lab"), { recursive: true });
+    const printed = `process.stdout.write(${JSON.stringify(said)})`;
+    const code = `export const main = async () => ${printed} && 0;`;
+    writeFileSync(join(place, "dist/lab/cli.js"), code);
+  }
   return join(place, "agent/bin.js");
 }
 
@@ -153,6 +170,12 @@ describe("rotate", () => {
 
     const alone = await endOf(startAt(agentAlone(), ["rotate", group, "--rehearse", "--wait"]));
     expect([alone.exit, alone.err]).toEqual([2, expect.stringContaining("linkseal-lab")]);
+    expect(alone.err).toContain("apt install ./linkseal-lab_");
+    // A laboratory that ends well and prints no verdict has rehearsed nothing.
+    for (const said of ["", '{"schema":"linkseal.rehearsal/1"}', '{"verdict":"good"}']) {
+      const empty = await endOf(startAt(agentAlone(said), ["rotate", group, "--rehearse"]));
+      expect([empty.exit, empty.err]).toEqual([1, expect.stringContaining("has no result")]);
+    }
     const none = await asked<{ campaigns: readonly CampaignShape[] }>("rotation", "show", group);
     expect(none.output.campaigns.filter(({ kind }) => kind === "rotate")).toEqual([]);
 
