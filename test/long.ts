@@ -100,7 +100,12 @@ export const parts: readonly Part[] = [
   long(
     "models",
     "every state of a campaign that two faults more lead to",
-    named("unit", ["model/campaign-needs", "model/campaign-space", "model/shared-fate"]),
+    named("unit", [
+      "model/campaign-needs",
+      "model/campaign-space",
+      "model/shared-fate",
+      "model/tunnel-space",
+    ]),
   ),
   long(
     "waves",

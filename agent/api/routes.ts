@@ -76,7 +76,7 @@ export const routes: Readonly<Record<string, Route>> = {
     members: nothing,
     run: ({ agent }) => ({
       schema: "linkseal.psks/1",
-      psks: agent.supervisor?.tunnelAuths.psks() ?? [],
+      psks: agent.supervisor?.tunnelChanges.psks() ?? [],
     }),
   }),
   "GET /v1/doctor": reads("view", {

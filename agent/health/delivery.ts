@@ -5,6 +5,8 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { judge, sightOf } from "../model/claims.ts";
 import type { RoundTrips, Silence } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
+import type { CauseOf } from "../model/reason.ts";
+import { undelivered } from "../model/reason-text.ts";
 
 /** So many in a row, because all packets of one may be lost by chance. */
 const silentMin = 2;
@@ -71,15 +73,16 @@ export function unprovenText(
   { tried, since }: Extract<Delivery, { kind: "silent" }>,
   silence: Silence = "alone",
 ): string {
-  const silent = `${tried} round trips in a row had no answer`;
-  const text = `nothing shows that what is sent arrives: ${silent}`;
   const all = ", nor has any other path one: this is one cause, at this side or in between";
-  return `${text}, the last one that had was at ${isoTime(since)}${silence === "all" ? all : ""}`;
+  const text = undelivered({ tried, since: isoTime(since) });
+  return `${text}${silence === "all" ? all : ""}`;
 }
 
 /** Why traffic must not be moved onto a path for our sake; undefined = no round trip objects. */
-export function silenceText(trips: RoundTrips | undefined): string | undefined {
+export function silenceOn(
+  trips: RoundTrips | undefined,
+): CauseOf<"tunnel.undelivered"> | undefined {
   const { answered, silent = 0 } = trips ?? {};
   if (answered === undefined || silent < silentMin) return undefined;
-  return unprovenText({ kind: "silent", tried: silent, since: answered.wall });
+  return { code: "tunnel.undelivered", tried: silent, since: isoTime(answered.wall) };
 }

@@ -5,6 +5,7 @@ import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
 import { gapOf, judge, type Sight, seenIf, sightOf, unseenFor } from "../model/claims.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { drainOf, isKeyed, isStrong } from "../model/link-snapshot.ts";
+import type { TunnelCause } from "../model/reason.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**
@@ -36,23 +37,24 @@ export function siblingsOf(
 }
 
 /** Why traffic must not be led onto the tunnel now; undefined = it carries. */
-export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
-  const observed = state.ipsec.find((tunnel) => tunnel.name === name);
-  if (observed === undefined) return `${name} is not there`;
+export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): TunnelCause | undefined {
+  const tunnel = name;
+  const observed = state.ipsec.find((each) => each.name === name);
+  if (observed === undefined) return { code: "tunnel.absent", tunnel };
   const cut = observed.gaps?.find(({ kind }) => kind === "outer");
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
   const isUnread = bgp !== undefined && !isStrong(state.routing);
-  const overBgp = (holds: boolean, why: string): Sight<string> =>
-    isUnread ? unseenFor(`BGP over ${name} cannot be read`) : seenIf(holds, why);
-  return gapOf<"tunnel-carries", string>("tunnel-carries", {
-    ike: () => seenIf(isKeyed(observed), `IKE of ${name} is not established`),
-    sas: () => seenIf(hasBothSas(observed), `${name} lacks an SA`),
+  const overBgp = (holds: boolean, why: TunnelCause): Sight<TunnelCause> =>
+    isUnread ? unseenFor({ code: "tunnel.bgpUnread", tunnel }) : seenIf(holds, why);
+  return gapOf<"tunnel-carries", TunnelCause>("tunnel-carries", {
+    ike: () => seenIf(isKeyed(observed), { code: "tunnel.ikeDown", tunnel }),
+    sas: () => seenIf(hasBothSas(observed), { code: "tunnel.noSas", tunnel }),
     answers: () =>
       cut === undefined
-        ? seenIf(observed.isSilent !== true, `the gateway of ${name} does not answer`)
-        : seenIf(false, `${name} has no way out of its device: ${cut.text}`),
-    routed: () => overBgp(isRouted, `BGP over ${name} is not up`),
-    undrained: () => overBgp(drainOf(state, name) === "off", `${name} is drained`),
+        ? seenIf(observed.isSilent !== true, { code: "tunnel.silent", tunnel })
+        : seenIf(false, { code: "tunnel.noWayOut", tunnel, text: cut.text }),
+    routed: () => overBgp(isRouted, { code: "tunnel.bgpDown", tunnel }),
+    undrained: () => overBgp(drainOf(state, name) === "off", { code: "tunnel.drained", tunnel }),
   });
 }
 

@@ -3,6 +3,7 @@
 import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "./desired.ts";
+import type { GuardOf, GuardsOf, RuleOf } from "./machine.ts";
 import type { Cause, CausedCode, FarEnd, PlainCode, PortKeys, Reason } from "./reason.ts";
 
 /** The states in the order of a campaign that goes forward, then those beside that way. */
@@ -297,11 +298,7 @@ export interface Context {
   readonly port: PortFacts | undefined;
 }
 
-interface Rule {
-  readonly when: (context: Context) => boolean;
-  readonly next: CampaignState;
-  /** The effect to run; the row fits only if the guards of its action hold as well. */
-  readonly action?: ActionKind;
+interface Rule extends RuleOf<Context, CampaignState, ActionKind> {
   readonly mark?: Step["mark"];
 }
 
@@ -317,16 +314,11 @@ export type Row = Rule &
 /** The rows of each state; the first row that fits is taken. */
 export type Table = Readonly<Record<CampaignState, readonly Row[]>>;
 
-/** A condition without which an action may not run. */
-export interface Guard {
-  /** What must hold, in words. */
-  readonly name: string;
-  /** Returns true if the action may run. */
-  readonly holds: (context: Context) => boolean;
-}
+/** A condition without which an action of a campaign may not run. */
+export type Guard = GuardOf<Context>;
 
-/** The guards of each action; all of them must hold. */
-export type Guards = Readonly<Record<ActionKind, readonly Guard[]>>;
+/** The guards of each action of a campaign. */
+export type Guards = GuardsOf<Context, ActionKind>;
 
 /**
  * Returns the link under way.

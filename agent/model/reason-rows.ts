@@ -180,6 +180,39 @@ export const plainRows = {
   "reverting.remove": "the new key is removed",
 } as const;
 
+/** As `plainRows`, of the change of a tunnel's key or certificate. */
+export const plainTunnelRows = {
+  "tunnel.newer.person": "a person must give it to the gateway",
+  "tunnel.newer.agent": "it is given to the gateway soon",
+  "tunnel.newer.certificate": "it is shown to the gateway soon",
+  "tunnel.waiting.proceedGive": "the operator sent proceed: it is given to the gateway first",
+  "tunnel.waiting.proceed": "the operator sent proceed: the gateway has it",
+  "tunnel.waiting.refused": "the gateway refuses the version in use: the router tries this one",
+  "tunnel.waiting.shown": "the router shows it to the gateway",
+  "tunnel.waiting.give": "it is given to the gateway, and ours follows",
+  "tunnel.giving.proceed": "the operator sent proceed: the gateway has it",
+  "tunnel.giving.leave": "the gateway may have it already: a person must decide which one it keeps",
+  "tunnel.giving.given": "the gateway has it: it is set on the router, and not proven yet",
+  "tunnel.giving.allRefused":
+    "the gateway refuses the version in use: the router finds out which one it has",
+  "tunnel.giving.put": "it is given to the gateway, and ours follows",
+  "tunnel.switching.undrain": "one tunnel has proven it: its traffic comes back",
+  "tunnel.switching.drain": "the traffic of a tunnel is led away while it authenticates",
+  "tunnel.switching.take": "it is set on the router, and not proven yet",
+  "tunnel.switching.proven": "it is proven, and in use",
+  "tunnel.returning.proceedGive": "the operator sent proceed: it is given to the gateway again",
+  "tunnel.returning.proceed": "the operator sent proceed: the gateway has it",
+  "tunnel.returning.putBack": "the version in use goes back to the router first",
+  "tunnel.returning.overHeld": "the router has the version in use again",
+  "tunnel.returning.overWaiting": "the router has the version in use again",
+  "tunnel.returning.mayLand": "the gateway gets it back once nothing else can land there",
+  "tunnel.returning.giveBack": "the gateway gets the version in use back",
+  "tunnel.returning.over": "both ends have the version in use again",
+  "tunnel.held.proceedGive": "the operator sent proceed: it is given to the gateway first",
+  "tunnel.held.proceed": "the operator sent proceed: the gateway has it",
+  "tunnel.held.refused": "the gateway refuses the version in use: the router tries this one",
+} as const;
+
 type Caused = (cause: string) => string;
 
 const alone: Caused = (cause) => cause;
@@ -259,4 +292,16 @@ export const causedRows = {
   "reverting.notYet": (cause: string) =>
     `the old key must be proven before the new one goes: ${cause}`,
   "reverting.removeWaits": alone,
+} as const;
+
+/** As `causedRows`, of the change of a tunnel's key or certificate. */
+export const causedTunnelRows = {
+  "tunnel.waiting.closed": alone,
+  "tunnel.giving.notGiven": (cause: string) => `the gateway does not take it: ${cause}`,
+  "tunnel.giving.withdrawn": (cause: string) => `the vault took it back: ${cause}`,
+  "tunnel.giving.either": (cause: string) => `the gateway may have either key: ${cause}`,
+  "tunnel.switching.refused": alone,
+  "tunnel.switching.unproven": alone,
+  "tunnel.returning.failed": (cause: string) =>
+    `the version in use is not back at both ends: ${cause}`,
 } as const;

@@ -2,7 +2,15 @@
 
 import { riskMeanings } from "./desired.ts";
 import type { Cause, CauseOf, EndsCause, PlainCause, PortKeys, Reason } from "./reason.ts";
-import { causedRows, plainRows, sharedCausedRows, sharedRows } from "./reason-rows.ts";
+import {
+  causedRows,
+  causedTunnelRows,
+  plainRows,
+  plainTunnelRows,
+  sharedCausedRows,
+  sharedRows,
+} from "./reason-rows.ts";
+import type { TunnelChange } from "./tunnel-change.ts";
 
 type CauseTexts = {
   readonly [Code in Cause["code"]]: string | ((cause: CauseOf<Code>) => string);
@@ -27,6 +35,11 @@ const ends = ({ keys, far }: Omit<EndsCause, "code">): string => {
     keys === "unread" ? plainTexts["router.unread"] : `the router holds ${keyTexts[keys]}`;
   return `${router} and the far end is ${far}`;
 };
+
+/** Says of a path since when none of its round trips is answered. */
+export const undelivered = ({ tried, since }: Omit<CauseOf<"tunnel.undelivered">, "code">) =>
+  `nothing shows that what is sent arrives: ${tried} round trips in a row had no answer, ` +
+  `the last one that had was at ${since}`;
 
 const parked = ({ state }: CauseOf<"refused.notParked">): string =>
   `the campaign is ${state}: wait until it is parked`;
@@ -76,6 +89,32 @@ const causeTexts: CauseTexts = {
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,
   "router.refuses": ({ text }) => text,
   "effect.failed": ({ text }) => text,
+  "gateway.refuses": ({ text }) => `the gateway refuses it: ${text}`,
+  recorded: ({ text }) => text,
+  "device.unread": ({ device }) => `${device} cannot be read`,
+  "device.noFreshAuthentication": ({ device }) =>
+    `${device} offers no fresh authentication that would prove it`,
+  "device.unconfirmed": ({ device }) => `a change of ${device} is not confirmed yet`,
+  "device.inCampaign": ({ device }) => `a campaign runs on ${device}`,
+  "device.noDrain": ({ device }) => `${device} has no means to move traffic (FRR)`,
+  "tunnel.absent": ({ tunnel }) => `${tunnel} is not there`,
+  "tunnel.ikeDown": ({ tunnel }) => `IKE of ${tunnel} is not established`,
+  "tunnel.noSas": ({ tunnel }) => `${tunnel} lacks an SA`,
+  "tunnel.silent": ({ tunnel }) => `the gateway of ${tunnel} does not answer`,
+  "tunnel.bgpUnread": ({ tunnel }) => `BGP over ${tunnel} cannot be read`,
+  "tunnel.bgpDown": ({ tunnel }) => `BGP over ${tunnel} is not up`,
+  "tunnel.drained": ({ tunnel }) => `${tunnel} is drained`,
+  "tunnel.noWayOut": ({ tunnel, text }) => `${tunnel} has no way out of its device: ${text}`,
+  "tunnel.undelivered": undelivered,
+  "tunnel.otherDrained": ({ tunnel }) =>
+    `${tunnel} is drained, and one of a bundle is taken out at a time`,
+  "tunnel.otherChanging": ({ tunnel }) =>
+    `the key of ${tunnel} is being changed, and one of a gateway changes at a time`,
+  "tunnel.noNewSas": ({ tunnel }) => `no new SA of ${tunnel} came up`,
+  "tunnel.mayLand": ({ tunnel }) =>
+    `an earlier write may still reach the gateway of ${tunnel}, for about two minutes`,
+  "tunnel.notUp": "it is not up, and nothing would be left to go on with",
+  "tunnel.alone": "no other tunnel of its device has BGP to the same prefixes",
   "vault.refuses": ({ link, text }) => `the new key of ${link} cannot be read: ${text}`,
   "gate.siblingUnhealthy": ({ sibling, cause }) =>
     cause.code === "sibling.lateChange"
@@ -221,7 +260,10 @@ const otherTexts = {
 
 type Text = string | ((cause: string) => string);
 
-const ownTexts: Readonly<Record<string, Text>> = { ...plainRows, ...causedRows, ...otherTexts };
+const ownTexts: Readonly<Record<string, Text>> = {
+  ...{ ...plainRows, ...causedRows, ...otherTexts },
+  ...{ ...plainTunnelRows, ...causedTunnelRows },
+};
 const sharedTexts: Readonly<Record<string, Text>> = { ...sharedRows, ...sharedCausedRows };
 
 function textOf(code: string): Text | undefined {
@@ -241,6 +283,12 @@ export function reasonText(reason: Reason): string {
   return text("cause" in reason ? causeText(reason.cause) : "");
 }
 
+/** Says why the change of a tunnel's key is where it is, and why it turned back. */
+export function tunnelChangeText(change: Pick<TunnelChange, "reason" | "turnedBack">): string {
+  const text = reasonText(change.reason);
+  return change.turnedBack === undefined ? text : `${bareCauseText(change.turnedBack)}; ${text}`;
+}
+
 const ofTheirOwn = ["recorded", "unlisted", "begin.newerKey"];
 
 /** Returns true if this version knows every code of a stored reason. */
@@ -249,7 +297,8 @@ export function isKnownReason(reason: Reason): boolean {
   return !("cause" in reason) || isKnownCause(reason.cause);
 }
 
-function isKnownCause(cause: Cause): boolean {
+/** Returns true if this version knows every code of a stored cause. */
+export function isKnownCause(cause: Cause): boolean {
   if (!Object.hasOwn(causeTexts, cause.code)) return false;
   return !("cause" in cause) || isKnownCause(cause.cause);
 }

@@ -2,7 +2,14 @@
 // person reads it (reason-text.ts). All of it survives JSON; the codes are published and stored.
 
 import type { Verdict } from "./health.ts";
-import type { causedRows, plainRows, sharedCausedRows, sharedRows } from "./reason-rows.ts";
+import type {
+  causedRows,
+  causedTunnelRows,
+  plainRows,
+  plainTunnelRows,
+  sharedCausedRows,
+  sharedRows,
+} from "./reason-rows.ts";
 import type { WarningCode } from "./warning-rows.ts";
 
 /**
@@ -26,13 +33,18 @@ export type PlainCode = PlainRow | `${RowState}.${keyof typeof sharedRows}`;
 /** The name of a row whose sentence depends on a cause below it. */
 export type CausedCode = CausedRow | `${RowState}.${keyof typeof sharedCausedRows}`;
 
+/** The name of a row of the tunnels' tables, or how the change of a tunnel's key began. */
+export type PlainTunnelCode = keyof typeof plainTunnelRows;
+/** As `PlainTunnelCode`, of a row whose sentence depends on a cause below it. */
+export type CausedTunnelCode = keyof typeof causedTunnelRows;
+
 /** The commands of operators to a campaign. */
 type OperatorCode = "operator.proceed" | "operator.resume" | "operator.revert" | "operator.abandon";
 
 /** Why a campaign is where it is. */
 export type Reason =
-  | { readonly code: PlainCode }
-  | { readonly code: CausedCode; readonly cause: Cause }
+  | { readonly code: PlainCode | PlainTunnelCode }
+  | { readonly code: CausedCode | CausedTunnelCode; readonly cause: Cause }
   /** No row of the tables fits. */
   | { readonly code: "unlisted"; readonly state: string; readonly cause: EndsCause }
   /** How it began. `next.link`: the previous link finished. */
@@ -78,6 +90,12 @@ export type Cause =
   | { readonly code: "router.refuses"; readonly error: string; readonly text: string }
   /** The last effect failed: the code of its error, and its words. */
   | { readonly code: "effect.failed"; readonly error: string; readonly text: string }
+  /** The gateway refuses to authenticate: the code of the error, and its words. */
+  | { readonly code: "gateway.refuses"; readonly error: string; readonly text: string }
+  | DeviceCause
+  | TunnelCause
+  /** What an earlier version wrote as a sentence. */
+  | { readonly code: "recorded"; readonly text: string }
   | RefusalCause;
 
 type With<Each extends Cause, Code> = Each extends unknown
@@ -242,6 +260,39 @@ type EvidenceCause =
   | { readonly code: "drain.bestPath"; readonly prefix: string }
   | { readonly code: "drain.traffic"; readonly packetsPerSecond: number }
   | { readonly code: "drain.quiet"; readonly samples: number; readonly needed: number };
+
+/** Why a device takes no change of its tunnels now. */
+type DeviceCause = {
+  readonly code:
+    | "device.unread"
+    | "device.noFreshAuthentication"
+    | "device.unconfirmed"
+    | "device.inCampaign"
+    | "device.noDrain";
+  readonly device: string;
+};
+
+/** Why a tunnel does not carry, or stays as it is. */
+export type TunnelCause =
+  | {
+      readonly code:
+        | "tunnel.absent"
+        | "tunnel.ikeDown"
+        | "tunnel.noSas"
+        | "tunnel.silent"
+        | "tunnel.bgpUnread"
+        | "tunnel.bgpDown"
+        | "tunnel.drained"
+        | "tunnel.otherDrained"
+        | "tunnel.otherChanging"
+        | "tunnel.noNewSas"
+        | "tunnel.mayLand";
+      readonly tunnel: string;
+    }
+  | { readonly code: "tunnel.noWayOut"; readonly tunnel: string; readonly text: string }
+  /** No round trip of it was answered since this time. */
+  | { readonly code: "tunnel.undelivered"; readonly tried: number; readonly since: string }
+  | { readonly code: "tunnel.notUp" | "tunnel.alone" };
 
 /** Why what an operator sent is not taken. */
 export type RefusalCause =

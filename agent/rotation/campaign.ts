@@ -14,6 +14,7 @@ import {
   type Step,
   type Table,
 } from "../model/campaign.ts";
+import { fitting } from "../model/machine.ts";
 import type { Reason } from "../model/reason.ts";
 import { guards } from "./guards.ts";
 import { draining } from "./rows-draining.ts";
@@ -50,10 +51,7 @@ export function decide(campaign: Campaign, facts: Facts): Step {
 /** `decide` with other rows or guards, for the proof that each of them is needed. */
 export function decideBy(rows: Table, guarded: Guards, campaign: Campaign, facts: Facts): Step {
   const context: Context = { campaign, link: entryOf(campaign), facts, port: facts.port };
-  const may = (action: ActionKind): boolean => guarded[action].every(({ holds }) => holds(context));
-  const row = rows[campaign.state].find(
-    ({ when, action }) => when(context) && (action === undefined || may(action)),
-  );
+  const row = fitting(rows[campaign.state], guarded, context);
   if (row === undefined) return unlisted(context);
   const listens = row.action === undefined && row.next === campaign.state && isParked(row.next);
   return {

@@ -162,7 +162,7 @@ export class OperatorCommands {
   /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
     const isTunnel = await this.#onTunnel(id, (supervisor, tunnel) =>
-      supervisor.tunnelDrains.drain(tunnel, by, signal),
+      supervisor.tunnelTraffic.drain(tunnel, by, signal),
     );
     if (isTunnel) return;
     await this.#onLink(id, async (supervisor, group, link) => {
@@ -178,7 +178,7 @@ export class OperatorCommands {
   async undrain(id: string, signal: AbortSignal): Promise<Undrained> {
     let undrained: Undrained = "nothing";
     const isTunnel = await this.#onTunnel(id, async (supervisor, tunnel) => {
-      undrained = await supervisor.tunnelDrains.undrain(tunnel, signal);
+      undrained = await supervisor.tunnelTraffic.undrain(tunnel, signal);
     });
     if (isTunnel) return undrained;
     await this.#onLink(id, async (supervisor, group, link) => {
@@ -200,7 +200,7 @@ export class OperatorCommands {
         const text = `${name} shows a certificate and has no pre-shared key`;
         throw refusal("usage", name, text, "linkseal psk show");
       }
-      report = await supervisor.tunnelAuths.proceed(tunnel, by, signal);
+      report = await supervisor.tunnelChanges.proceed(tunnel, by, signal);
     });
     if (report !== undefined) return report;
     throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");

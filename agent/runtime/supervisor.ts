@@ -44,9 +44,9 @@ import { UnsavedCommits } from "./polling/unsaved-commits.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
-import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
-import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
+import { TunnelChanges } from "./tunnels/tunnel-changes.ts";
 import type { RetireParts } from "./tunnels/tunnel-retire.ts";
+import { TunnelTraffic } from "./tunnels/tunnel-traffic.ts";
 
 /** The parts from which the loops of one accepted intent are built. */
 export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rights"> {
@@ -112,8 +112,8 @@ export class Supervisor {
   /** The groups that have a link on a device, by device. */
   readonly #groupsOn: ReadonlyMap<string, readonly DesiredGroup[]>;
   readonly #manualDrains: ReadonlyMap<string, ManualDrains>;
-  readonly tunnelDrains: TunnelDrains;
-  readonly tunnelAuths: TunnelAuths;
+  readonly tunnelTraffic: TunnelTraffic;
+  readonly tunnelChanges: TunnelChanges;
   readonly tunnelProbes: TunnelProbes;
   readonly compromisedKeys: CompromisedKeys;
   readonly #farEndPoller: FarEndPoller;
@@ -146,21 +146,21 @@ export class Supervisor {
     const begin = { ...parts, ...this.beginParts(), acceptsRisk, managementAddresses };
     this.#beginnings = new Beginnings(begin);
     const common = { ...parts, desired, keys, deviceCache, rights };
-    this.tunnelDrains = new TunnelDrains(common);
+    this.tunnelTraffic = new TunnelTraffic(common);
     const inCampaign = (device: string): boolean => this.#busy(device);
-    const drains = this.tunnelDrains;
+    const traffic = this.tunnelTraffic;
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
         name,
         new Reconciler({
-          ...{ ...common, drains, intent: parts.intent.number, device: name },
+          ...{ ...common, drains: traffic, intent: parts.intent.number, device: name },
           leave: () => this.#leave(name),
           inCampaign: () => this.#busy(name),
           alone: (work) => parts.mutex.run(tunnelsKey, work),
         }),
       ]),
     );
-    this.tunnelAuths = new TunnelAuths({ ...common, inCampaign, drains });
+    this.tunnelChanges = new TunnelChanges({ ...common, inCampaign, traffic });
     this.tunnelProbes = new TunnelProbes(common, before?.tunnelProbes);
     this.compromisedKeys = new CompromisedKeys({ ...common, marker: cloud.marker });
     this.#farEndPoller = new FarEndPoller(common);
@@ -192,7 +192,7 @@ export class Supervisor {
 
   /** Returns what the loops of a device may write now. */
   #leave(device: string): Leave {
-    if (this.#parts.readOnly() || this.tunnelAuths.isBusy(device)) return "none";
+    if (this.#parts.readOnly() || this.tunnelChanges.isBusy(device)) return "none";
     return leaveBeside(this.#campaignsOn(device).map(({ state }) => state));
   }
 
@@ -375,9 +375,9 @@ export class Supervisor {
     try {
       // A tunnel can be drained only if BGP runs inside it.
       if (this.intent.desired.tunnels.some(({ bgp }) => bgp !== undefined)) {
-        await this.tunnelDrains.turn(signal);
+        await this.tunnelTraffic.turn(signal);
       }
-      await this.tunnelAuths.turn(signal);
+      await this.tunnelChanges.turn(signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#parts.world.log.write("warn", error.code, error.message);

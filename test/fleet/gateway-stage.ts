@@ -1,9 +1,10 @@
 // An agent whose tunnels end at gateways of a simulated Azure, with routers and vault of a
 // simulated site: only the agent changes the pre-shared keys.
 
+import type { AuthInUse, TunnelChangeState } from "#agent/model/tunnel-change.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
-import { type AuthInUse, type NextAuthState, named } from "#agent/store/journal/memory.ts";
+import { named } from "#agent/store/journal/memory.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
@@ -19,7 +20,7 @@ import { cloudWith } from "../unit/kit/cloud-kit.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";
-const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
+const underWay: ReadonlySet<TunnelChangeState> = new Set(["giving", "switching", "returning"]);
 
 /** All tunnels lead to one prefix, so that each is the other's sibling. */
 function siblingPlan(tunnels: number): SitePlan {

@@ -54,7 +54,7 @@ describe("a key that the agent gives to the gateway", () => {
     const before = stage.inUse()?.auth.secretId;
     stage.cloud.faults.arm.strike("authorizationFailed");
     stage.newKey("hub-1", key);
-    await stage.until(() => stage.inUse()?.next?.trouble !== undefined);
+    await stage.until(() => stage.inUse()?.next?.reason.code === "tunnel.giving.notGiven");
     await stage.until(() => false, 900_000);
     expect(stage.inUse()).toMatchObject({ auth: { secretId: before }, next: { state: "waiting" } });
     const { warnings } = stage.agent.status();

@@ -5,6 +5,7 @@ import { imbalanceOf } from "../../health/tunnel-bundle.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { drainOf } from "../../model/link-snapshot.ts";
+import { tunnelChangeText } from "../../model/reason-text.ts";
 import { named } from "../../store/journal/memory.ts";
 import type { Ridden } from "./backup-report.ts";
 import { shares } from "./bgp-report.ts";
@@ -70,14 +71,15 @@ function newerAuth(
 ): Finding | undefined {
   const next = named(memory.auths, about)?.next;
   if (next === undefined) return undefined;
+  const because = tunnelChangeText(next);
   if (auth.kind === "certificate") {
     if (next.state !== "waiting") return undefined;
-    const text = `its newer certificate waits: ${next.because}`;
+    const text = `its newer certificate waits: ${because}`;
     const act = "put a version into the vault that the gateway takes";
     return { code: "rotation-held", text, next: act };
   }
   const say = (code: keyof typeof tunnelRows, text: string, command: "show" | "proceed") => ({
-    ...{ code, text: `${text}: ${next.because}` },
+    ...{ code, text: `${text}: ${because}` },
     next: `linkseal psk ${command} ${about}`,
   });
   switch (next.state) {
@@ -85,11 +87,11 @@ function newerAuth(
       if (auth.farEnd === "manual") {
         return say("waiting-for-person", "a newer pre-shared key waits", "proceed");
       }
-      return next.trouble === undefined
+      return next.reason.code !== "tunnel.giving.notGiven"
         ? say("campaign-waiting", "a newer pre-shared key waits", "show")
         : say("far-end-refused", "a newer pre-shared key is not taken", "show");
     case "giving":
-      if (next.trouble === undefined) return undefined;
+      if (next.reason.code !== "tunnel.giving.either") return undefined;
       return say("far-end-refused", "a newer pre-shared key is on its way", "show");
     case "switching":
       return undefined;

@@ -9,8 +9,8 @@ import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { bareCauseText, nextForRight } from "../../model/reason-text.ts";
 import { missingRight } from "../../rotation/preconditions.ts";
+import type { Obstacle } from "../../rotation/tunnel-gates.ts";
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
-import { refusal } from "./tunnel-refusals.ts";
 
 export interface GatewaysParts {
   readonly world: Pick<World, "clock">;
@@ -44,16 +44,12 @@ export class Gateways {
     this.#startedAt = parts.world.clock.now();
   }
 
-  /**
-   * Reads the rights that giving a key needs; an abort leaves nothing behind.
-   * @throws LinksealError `gate.rightsMissing` with effect "none" if one is known to be missing.
-   */
-  async checkRights(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+  /** Reads the rights that giving a key needs: the one that is known to be missing. */
+  async missingRight(tunnel: DesiredTunnel, signal: AbortSignal): Promise<Obstacle | undefined> {
     const of = keyOf(tunnel);
     await this.#parts.rights.refresh(of, rightsMs.urgent, signal);
-    const lacking = missingRight(this.#parts.rights.report(of));
-    if (lacking === undefined) return;
-    throw refusal(lacking.code, tunnel.name, bareCauseText(lacking), nextForRight(lacking));
+    const cause = missingRight(this.#parts.rights.report(of));
+    return cause && { code: cause.code, cause, next: nextForRight(cause) };
   }
 
   /**
@@ -67,8 +63,8 @@ export class Gateways {
     const { clock } = world;
     const deadline = { ms: giveMsMax, where: tunnel.name, effect: "unknown" } as const;
     try {
+      // An earlier write may still land after this one, so success ends no wait for it.
       await withDeadline(clock, deadline, signal, (limit) => gateway.put(key, limit));
-      this.#landsUntil.set(gatewayOf(tunnel), clock.now());
     } catch (error) {
       const isRefused = error instanceof LinksealError && error.effect === "none";
       const late = instantAfter(clock.now(), desired.rotation.putGraceMs);

@@ -5,19 +5,12 @@ import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
+import type { AuthInUse } from "../../model/tunnel-change.ts";
 import { sharersOf } from "../../model/tunnel-pair.ts";
-import {
-  type AuthInUse,
-  type JournalRecord,
-  type Memory,
-  named,
-} from "../../store/journal/memory.ts";
+import { type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
 
 /** The tunnels of one unit, on one device and with the same secrets. */
 export type KeyUnit = readonly [DesiredTunnel, ...DesiredTunnel[]];
-
-/** A newer version whose change has begun. */
-export type Changing = Required<AuthInUse>;
 
 /** The units of a config, in its order. */
 export function unitsOf(tunnels: readonly DesiredTunnel[]): readonly KeyUnit[] {

@@ -3,9 +3,11 @@
 import type { WallTime } from "#hal/world.ts";
 import { bundleOf } from "../../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import { tunnelChangeText } from "../../model/reason-text.ts";
+import type { TunnelChange } from "../../model/tunnel-change.ts";
 import { sharersOf } from "../../model/tunnel-pair.ts";
 import { gatewayKeyCommand } from "../../rotation/far-end-command.ts";
-import { type Memory, type NextAuth, named } from "../../store/journal/memory.ts";
+import { type Memory, named } from "../../store/journal/memory.ts";
 
 /** The state of a tunnel's pre-shared key: ids of secret versions, never a value. */
 export interface PskReport {
@@ -22,7 +24,7 @@ export interface PskReport {
   /** The newer version and its progress; null = none. */
   readonly next: {
     readonly secretId: string;
-    readonly state: NextAuth["state"];
+    readonly state: TunnelChange["state"];
     readonly since: WallTime;
     readonly because: string;
     /** What the change costs the traffic of the tunnel, as a sentence. */
@@ -51,7 +53,8 @@ export function pskReport(
   const secretId = auth?.secretId ?? null;
   const own = { tunnel: name, kind: "psk", farEnd, pair: others[0]?.name ?? null } as const;
   if (next === undefined) return { ...own, secretId, next: null };
-  const { state, since, because } = next;
+  const { state, since } = next;
+  const because = tunnelChangeText(next);
   const isCarried = canDrain && bundleOf(desired.tunnels, tunnel).length > 0;
   const dark = darkOf(tunnel, isCarried ? "drained" : "inTraffic");
   const command = farEnd === "manual" ? commandFor(tunnel, next) : null;
@@ -72,7 +75,10 @@ function darkOf({ ikeVersion }: DesiredTunnel, how: "drained" | "inTraffic"): st
   }
 }
 
-function commandFor({ azureConnection }: DesiredTunnel, { state, auth }: NextAuth): string | null {
+function commandFor(
+  { azureConnection }: DesiredTunnel,
+  { state, auth }: TunnelChange,
+): string | null {
   if (state !== "waiting" || azureConnection === undefined) return null;
   return gatewayKeyCommand(azureConnection, auth.secretId) ?? null;
 }

@@ -2,6 +2,8 @@
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
+import type { Cause } from "../../model/reason.ts";
+import { bareCauseText } from "../../model/reason-text.ts";
 import { type KeyUnit, nameOf } from "./key-unit.ts";
 
 const wordsOf = ({ length }: KeyUnit) =>
@@ -9,12 +11,13 @@ const wordsOf = ({ length }: KeyUnit) =>
     ? ({ keeps: "keeps", its: "its" } as const)
     : ({ keeps: "keep", its: "their" } as const);
 
-export function refused(unit: KeyUnit, why: string, cause: LinksealError): LinksealError {
+/** The gateway refuses the newer version, or nothing proves it, for this reason. */
+export function refused(unit: KeyUnit, why: Cause, cause: LinksealError): LinksealError {
   const [{ name, auth }] = unit;
   const { keeps, its } = wordsOf(unit);
   const what = { psk: "key", certificate: "certificate" }[auth.kind];
   const next = nextOf(auth, name);
-  const text = `${nameOf(unit)} ${keeps} ${its} old ${what}, and ${its} SAs: ${why}`;
+  const text = `${nameOf(unit)} ${keeps} ${its} old ${what}, and ${its} SAs: ${bareCauseText(why)}`;
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
 }
 

@@ -7,13 +7,13 @@ import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { isMended, type SaFault, saFaultOf } from "../../health/sa-fault.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import type { ReportEvent } from "../../model/events.ts";
+import { isKeyChanging } from "../../rotation/tunnel-gates.ts";
 import { isPending, type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
 import { commitChange } from "../campaigns/commit-change.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { retryDelayMs } from "../polling/retries.ts";
-import type { TunnelDrains } from "./tunnel-drain.ts";
 import { renewals } from "./tunnel-end.ts";
-import { isKeyChanging } from "./tunnel-preconditions.ts";
+import type { TunnelTraffic } from "./tunnel-traffic.ts";
 
 /** The parts that repairs need. */
 export interface TunnelRepairsParts {
@@ -35,7 +35,7 @@ export interface TunnelRepairsParts {
   /** Appends to the journal. */
   readonly write: (record: JournalRecord) => Promise<void>;
   /** Leads the traffic of a tunnel away before its SAs are replaced, and back afterwards. */
-  readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
+  readonly drains: Pick<TunnelTraffic, "drainForChange" | "undrainAfterChange">;
   /** Adds an event. */
   readonly report: ReportEvent;
 }

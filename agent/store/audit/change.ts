@@ -5,7 +5,7 @@ import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { reasonText } from "../../model/reason-text.ts";
+import { reasonText, tunnelChangeText } from "../../model/reason-text.ts";
 import type { Binding, CompromisedKey, JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
 
@@ -64,7 +64,7 @@ export function changeOf(
       const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
       const now = `${auth.kind} version ${version(auth)}`;
       if (next === undefined) return changed("tunnelAuth", about, null, now);
-      const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
+      const text = `${now}, ${version(next.auth)} ${next.state}: ${tunnelChangeText(next)}`;
       return changed("tunnelAuth", about, next.by ?? null, text);
     }
     case "proposal":

@@ -6,6 +6,7 @@ import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
 import type { Reason } from "../../model/reason.ts";
+import type { AuthInUse } from "../../model/tunnel-change.ts";
 
 /** The key that a link is known to use, and how that began. */
 export interface Binding {
@@ -88,37 +89,6 @@ export interface UnsavedCommit {
   readonly since: WallTime;
   /** The drains and restores in it, whose routes the device exchanges after a commit. */
   readonly moves: readonly TrafficMove[];
-}
-
-/** Newer versions of the credentials that a tunnel's end presents, not in use yet. */
-export interface NextAuth {
-  /** Kind of authentication and secret id. */
-  readonly auth: TunnelAuth;
-  /** How far the change is. */
-  readonly state: NextAuthState;
-  /** When that state began. */
-  readonly since: WallTime;
-  /** Why that state began, as a sentence. */
-  readonly because: string;
-  /** Why the gateway, the router or the vault refused it. */
-  readonly trouble?: string;
-  /** The operator or program that asked for it last. */
-  readonly by?: string;
-}
-
-/**
- * States of a change of credentials. `waiting`: nothing was sent; `giving`: the gateway may have it
- * already; `switching`: our end has it, not proven yet; `returning`: it was refused, and both ends
- * go back to the version in use; `held`: they went back.
- */
-export type NextAuthState = "waiting" | "giving" | "switching" | "returning" | "held";
-
-/** The version that a tunnel was set up with, and the one that comes after it. */
-export interface AuthInUse {
-  /** The version in use. */
-  readonly auth: TunnelAuth;
-  /** The newer version; absent = there is none. */
-  readonly next?: NextAuth;
 }
 
 /** Versions that a change gives to tunnels, by tunnel. */

@@ -1,9 +1,15 @@
-// Records as the journal stores them. Campaigns and moves have their reason as data and, for the
-// versions that read no other, its sentence (docs/versioning.md).
+// Records as the journal stores them. Campaigns, moves and changes of tunnels have their reason as
+// data and, for the versions that read no other, its sentence (docs/versioning.md).
 
 import { encodeJson } from "#hal/json.ts";
-import type { Reason } from "../../model/reason.ts";
-import { isKnownReason, reasonText } from "../../model/reason-text.ts";
+import type { Cause, Reason } from "../../model/reason.ts";
+import {
+  isKnownCause,
+  isKnownReason,
+  reasonText,
+  tunnelChangeText,
+} from "../../model/reason-text.ts";
+import type { AuthInUse, TunnelChange } from "../../model/tunnel-change.ts";
 import type { JsonRecord } from "./chain.ts";
 import { emptyMemory, type JournalRecord, type Memory, remember } from "./memory.ts";
 
@@ -25,13 +31,53 @@ function withReason<T extends Reasoned>(stored: T): T {
   return read as T;
 }
 
+/** What the versions that read no reason of a tunnel's change show of it. */
+type TunnelSentences = Sentence & Readonly<{ trouble?: string }>;
+
+/** Reasons that say why the gateway did not take a version. */
+const troubles: ReadonlySet<string> = new Set(["tunnel.giving.notGiven", "tunnel.giving.either"]);
+
+function withTunnelSentences(inUse: AuthInUse): AuthInUse {
+  const { next } = inUse;
+  if (next === undefined) return inUse;
+  const because = tunnelChangeText(next);
+  const { turnedBack, reason } = next;
+  const isTrouble = turnedBack !== undefined || troubles.has(reason.code);
+  const sentences: TunnelSentences = { because, ...(isTrouble && { trouble: because }) };
+  return { ...inUse, next: { ...next, ...sentences } };
+}
+
+/** As `withReason`: a change that an earlier version wrote goes on from where it is. */
+function withTunnelReason(stored: AuthInUse): AuthInUse {
+  if (stored.next === undefined) return stored;
+  type Stored = Omit<TunnelChange, "reason"> & TunnelSentences & { readonly reason?: Reason };
+  const { because, trouble, reason, turnedBack, ...next } = stored.next as Stored;
+  const told: Cause | undefined =
+    trouble === undefined ? undefined : { code: "recorded", text: trouble };
+  if (reason !== undefined && isKnownReason(reason)) {
+    const known = turnedBack === undefined || isKnownCause(turnedBack) ? turnedBack : told;
+    const back = known === undefined ? {} : { turnedBack: known };
+    return { ...stored, next: { ...next, reason, ...back } };
+  }
+  const recorded: Reason =
+    told !== undefined && next.state === "giving"
+      ? { code: "tunnel.giving.either", cause: told }
+      : told !== undefined && next.state === "waiting"
+        ? { code: "tunnel.giving.notGiven", cause: told }
+        : { code: "recorded", text: because };
+  return { ...stored, next: { ...next, reason: recorded } };
+}
+
 /** Returns a record as it is appended to the journal. */
 export function toStored(record: JournalRecord): JsonRecord {
+  if (record.kind === "auth" || record.kind === "sharedAuth") {
+    return { ...record, inUse: withTunnelSentences(record.inUse) };
+  }
   if (record.kind === "campaign") {
     return { ...record, campaign: withSentence(record.campaign) };
   }
   if (record.kind === "snapshot" || record.kind === "snapshotPart") {
-    return { ...record, memory: mapped(record.memory, withSentence) };
+    return { ...record, memory: mapped(record.memory, withSentence, withTunnelSentences) };
   }
   return { ...record };
 }
@@ -51,7 +97,9 @@ export function snapshotRecords(
   const more: Part[] = [];
   let part = first;
   let length = 0;
-  for (const [section, entries] of Object.entries(mapped(memory, withSentence))) {
+  for (const [section, entries] of Object.entries(
+    mapped(memory, withSentence, withTunnelSentences),
+  )) {
     for (const [name, value] of Object.entries<unknown>(entries)) {
       const added = name.length + encodeJson(value).length;
       if (length > 0 && length + added > lengthMax) {
@@ -76,24 +124,35 @@ type Part = Record<string, Record<string, unknown>>;
 export function fromStored(entry: { readonly kind: string }): JournalRecord {
   const record = entry as JournalRecord;
   if (record.kind === "campaign") return { ...record, campaign: withReason(record.campaign) };
+  if (record.kind === "auth" || record.kind === "sharedAuth") {
+    return { ...record, inUse: withTunnelReason(record.inUse) };
+  }
   if (record.kind === "snapshot" || record.kind === "snapshotPart") {
     // A part has some sections alone. A snapshot that an earlier version wrote lacks what has
     // joined since.
-    return { ...record, memory: mapped({ ...emptyMemory, ...record.memory }, withReason) };
+    const memory = { ...emptyMemory, ...record.memory };
+    return { ...record, memory: mapped(memory, withReason, withTunnelReason) };
   }
   return record;
 }
 
-/** The same memory with other campaigns and moves. */
-function mapped(memory: Memory, change: <T extends Reasoned>(value: T) => T): Memory {
-  const campaigns = Object.entries(memory.campaigns).map(
-    ([group, campaign]) => [group, change(campaign)] as const,
-  );
-  const trails = Object.entries(memory.trails).map(
-    ([group, moves]) => [group, moves.map((move) => change(move))] as const,
-  );
-  const [campaignsOf, trailsOf] = [Object.fromEntries(campaigns), Object.fromEntries(trails)];
-  return { ...memory, campaigns: campaignsOf, trails: trailsOf };
+/** The same memory with other campaigns, moves and changes of tunnels. */
+function mapped(
+  memory: Memory,
+  change: <T extends Reasoned>(value: T) => T,
+  changeAuth: (inUse: AuthInUse) => AuthInUse,
+): Memory {
+  const campaigns = entriesOf(memory.campaigns, change);
+  const trails = entriesOf(memory.trails, (moves) => moves.map((move) => change(move)));
+  return { ...memory, campaigns, trails, auths: entriesOf(memory.auths, changeAuth) };
+}
+
+function entriesOf<T>(
+  section: Readonly<Record<string, T>>,
+  change: (value: T) => T,
+): Readonly<Record<string, T>> {
+  const all = Object.entries(section);
+  return Object.fromEntries(all.map(([name, value]) => [name, change(value)] as const));
 }
 
 const kinds: Readonly<Record<JournalRecord["kind"], true>> = {

@@ -3,9 +3,17 @@
 import { describe, expect, it } from "vitest";
 import { campaignStates } from "#agent/model/campaign.ts";
 import { type Cause, type CauseOf, type Reason, sameReason } from "#agent/model/reason.ts";
-import { causedRows, plainRows, sharedCausedRows, sharedRows } from "#agent/model/reason-rows.ts";
+import {
+  causedRows,
+  causedTunnelRows,
+  plainRows,
+  plainTunnelRows,
+  sharedCausedRows,
+  sharedRows,
+} from "#agent/model/reason-rows.ts";
 import { bareCauseText, causeText, isKnownReason, reasonText } from "#agent/model/reason-text.ts";
 import { table } from "#agent/rotation/campaign.ts";
+import { tunnelTable } from "#agent/rotation/tunnel-change.ts";
 
 const at = "2026-11-24T10:00:00Z";
 
@@ -264,6 +272,62 @@ const causes: Readonly<{
     "120 packets/s still on the link",
   ],
   "drain.quiet": [{ code: "drain.quiet", samples: 1, needed: 3 }, "quiet in 1 of 3 samples"],
+  "gateway.refuses": [
+    { code: "gateway.refuses", error: "verify.timeout", text: "no new SA" },
+    "the gateway refuses it: no new SA",
+  ],
+  recorded: [{ code: "recorded", text: "as it was" }, "as it was"],
+  "device.unread": [{ code: "device.unread", device: "e" }, "e cannot be read"],
+  "device.noFreshAuthentication": [
+    { code: "device.noFreshAuthentication", device: "e" },
+    "e offers no fresh authentication that would prove it",
+  ],
+  "device.unconfirmed": [
+    { code: "device.unconfirmed", device: "e" },
+    "a change of e is not confirmed yet",
+  ],
+  "device.inCampaign": [{ code: "device.inCampaign", device: "e" }, "a campaign runs on e"],
+  "device.noDrain": [
+    { code: "device.noDrain", device: "e" },
+    "e has no means to move traffic (FRR)",
+  ],
+  "tunnel.absent": [{ code: "tunnel.absent", tunnel: "h" }, "h is not there"],
+  "tunnel.ikeDown": [{ code: "tunnel.ikeDown", tunnel: "h" }, "IKE of h is not established"],
+  "tunnel.noSas": [{ code: "tunnel.noSas", tunnel: "h" }, "h lacks an SA"],
+  "tunnel.silent": [{ code: "tunnel.silent", tunnel: "h" }, "the gateway of h does not answer"],
+  "tunnel.bgpUnread": [{ code: "tunnel.bgpUnread", tunnel: "h" }, "BGP over h cannot be read"],
+  "tunnel.bgpDown": [{ code: "tunnel.bgpDown", tunnel: "h" }, "BGP over h is not up"],
+  "tunnel.drained": [{ code: "tunnel.drained", tunnel: "h" }, "h is drained"],
+  "tunnel.noWayOut": [
+    { code: "tunnel.noWayOut", tunnel: "h", text: "no route leads on" },
+    "h has no way out of its device: no route leads on",
+  ],
+  "tunnel.undelivered": [
+    { code: "tunnel.undelivered", tried: 2, since: at },
+    "nothing shows that what is sent arrives: 2 round trips in a row had no answer, the last one " +
+      `that had was at ${at}`,
+  ],
+  "tunnel.otherDrained": [
+    { code: "tunnel.otherDrained", tunnel: "h" },
+    "h is drained, and one of a bundle is taken out at a time",
+  ],
+  "tunnel.otherChanging": [
+    { code: "tunnel.otherChanging", tunnel: "h" },
+    "the key of h is being changed, and one of a gateway changes at a time",
+  ],
+  "tunnel.noNewSas": [{ code: "tunnel.noNewSas", tunnel: "h" }, "no new SA of h came up"],
+  "tunnel.mayLand": [
+    { code: "tunnel.mayLand", tunnel: "h" },
+    "an earlier write may still reach the gateway of h, for about two minutes",
+  ],
+  "tunnel.notUp": [
+    { code: "tunnel.notUp" },
+    "it is not up, and nothing would be left to go on with",
+  ],
+  "tunnel.alone": [
+    { code: "tunnel.alone" },
+    "no other tunnel of its device has BGP to the same prefixes",
+  ],
   "refused.notAwaiting": [
     { code: "refused.notAwaiting", state: "gated" },
     "proceed is for a campaign that waits for the change of the far end: this one is gated, " +
@@ -357,6 +421,8 @@ const states = campaignStates;
 const reasons: readonly Reason[] = [
   ...Object.keys(plainRows).map((code) => ({ code }) as Reason),
   ...Object.keys(causedRows).map((code) => ({ code, cause: unread }) as Reason),
+  ...Object.keys(plainTunnelRows).map((code) => ({ code }) as Reason),
+  ...Object.keys(causedTunnelRows).map((code) => ({ code, cause: unread }) as Reason),
   ...states.flatMap((state) => [
     ...Object.keys(sharedRows).map((name) => ({ code: `${state}.${name}` }) as Reason),
     ...Object.keys(sharedCausedRows).map(
@@ -401,6 +467,14 @@ describe("the sentence of a reason", () => {
     ).toEqual([]);
     expect(own.filter((code) => !given.includes(code as never))).toEqual([]);
     expect(shared.filter((name) => !given.some((row) => sharedName(row) === name))).toEqual([]);
+  });
+
+  it("there is a sentence for every row of the tunnels' table, and for no other code", () => {
+    const rows = Object.values(tunnelTable).flat();
+    const given = rows.filter(({ cause }) => cause !== "kept").map(({ name }) => name);
+    const newer = Object.keys(plainTunnelRows).filter((code) => code.startsWith("tunnel.newer."));
+    const own = [...Object.keys(plainTunnelRows), ...Object.keys(causedTunnelRows)];
+    expect([...given, ...newer].toSorted()).toEqual(own.toSorted());
   });
 
   it("a reason whose code or cause only a later version has is not known", () => {

@@ -52,7 +52,12 @@ describe("a tunnel", () => {
   it("a tunnel that is drained to authenticate anew is reported once that has ended", () => {
     const drains = { "hub-1": { by: "ann", since: wall, until: "authenticated" as const } };
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
-    const next = { auth, state: "switching", since: wall, because: "it is told" } as const;
+    const next = {
+      auth,
+      state: "switching",
+      since: wall,
+      reason: { code: "recorded", text: "it is told" } as const,
+    } as const;
     const during = { ...bound, drains, auths: { "hub-1": { auth, next } } };
     expect(codesOf({ memory: during })).not.toContain("drained-by-hand hub-1");
     for (const memory of [
@@ -88,7 +93,12 @@ describe("a tunnel", () => {
 
   it("a tunnel whose newer key was withdrawn is reported", () => {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
-    const next = { auth, state: "held", since: wall, because: "it is not taken" } as const;
+    const next = {
+      auth,
+      state: "held",
+      since: wall,
+      reason: { code: "recorded", text: "it is not taken" } as const,
+    } as const;
     const memory = { ...bound, auths: { "hub-1": { auth, next } } };
     expect(codesOf({ memory })).toEqual(["rotation-held hub-1"]);
   });

@@ -9,9 +9,13 @@ import { foundAuth } from "../../../kit/finder-kit.ts";
 import { sharedKeyRight } from "../../../kit/rights-kit.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
-import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
+import { failure, id, psk, Scene, version } from "./tunnel-change-kit.ts";
 
+const told = { code: "recorded", text: "as it was" } as const;
 const agents = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;
+
+/** After this time, no write of a predecessor can still land. */
+const graceMs = 90_000;
 
 /** A scene in which gateway and router both have the version in use. */
 function scene(groups: typeof site.groups = site.groups): Scene {
@@ -19,11 +23,6 @@ function scene(groups: typeof site.groups = site.groups): Scene {
   made.gateway = id(1);
   return made;
 }
-
-const states = (made: Scene): readonly string[] =>
-  made.records.flatMap((record) =>
-    record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],
-  );
 
 const codes = (made: Scene): readonly string[] =>
   foundAuth(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
@@ -33,7 +32,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     const made = scene();
     await made.turn();
     expect(made.reported).toEqual(["give 2", "put 2", "reauthenticate"]);
-    expect(states(made)).toEqual(["waiting", "giving", "switching", "none"]);
+    expect(made.states()).toEqual(["waiting", "giving", "switching", "none"]);
     expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     expect([made.gateway, made.router]).toEqual([id(2), id(2)]);
     expect(made.auths.psks()).toEqual([
@@ -52,7 +51,10 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
       made.refusal = failure(code);
       await made.turn();
       expect(made.reported).toEqual(["give 2", code]);
-      expect(made.next()).toMatchObject({ state: "waiting", trouble: "as it was said" });
+      expect(made.next()).toMatchObject({
+        state: "waiting",
+        reason: { code: "tunnel.giving.notGiven" },
+      });
       expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
       expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
       await made.pass(290_000);
@@ -70,8 +72,8 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.rights = { missing: [sharedKeyRight], unknown: [] };
     await made.turn();
     expect(made.reported).toEqual([]);
-    expect(new Set(states(made))).toEqual(new Set(["waiting"]));
-    const { because } = made.next() ?? {};
+    expect(new Set(made.states())).toEqual(new Set(["waiting"]));
+    const because = made.because();
     expect(because).toContain(`${sharedKeyRight.action} at ${sharedKeyRight.scope}`);
     expect(because).not.toContain("giv");
     expect(made.rightsCalls).toEqual(["preSharedKey 60000"]);
@@ -100,8 +102,8 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     await made.pass(15_000);
     await made.turn();
     expect(made.next()).toMatchObject({ state: "giving" });
-    expect(made.next()?.because).toContain("the gateway may have either key: as it was said: ");
-    expect(made.next()?.because).toContain(sharedKeyRight.action);
+    expect(made.because()).toContain("the gateway may have either key: as it was said: ");
+    expect(made.because()).toContain(sharedKeyRight.action);
     expect(made.rightsCalls.slice(-2)).toEqual(["forget", "preSharedKey 60000"]);
     made.refusal = undefined;
     await made.pass(15_000);
@@ -120,7 +122,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.refusal = failure("peer.rejected");
     await made.turn();
     expect(made.next()).toMatchObject({ state: "giving" });
-    expect(made.next()?.because).toContain("the gateway may have either key: as it was said");
+    expect(made.because()).toContain("the gateway may have either key: as it was said");
     await made.turn();
     expect(made.reported.filter((each) => each.startsWith("give"))).toHaveLength(2);
     made.refusal = undefined;
@@ -132,13 +134,14 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
 
   it("a key that no fresh authentication proves is withdrawn from both ends", async () => {
     const made = scene();
+    await made.pass(graceMs);
     made.trouble = failure("device.rejected");
     await made.turn();
     const way = ["give 2", "put 2", "reauthenticate", "put 1", "give 1"];
     expect(made.reported).toEqual([...way, "verify.mismatch"]);
-    expect(states(made)).toEqual(["waiting", "giving", "switching", "returning", "held"]);
+    expect(made.states()).toEqual(["waiting", "giving", "switching", "returning", "held"]);
     expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
-    expect(made.next()?.because).toContain("both ends have the version in use again");
+    expect(made.because()).toContain("both ends have the version in use again");
     expect(codes(made)).toEqual(["rotation-held: linkseal psk proceed hub-1"]);
     await made.pass(3_600_000);
     await made.turn();
@@ -148,8 +151,34 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 
+  it("a person's word to a key that goes back waits for writes that may still land", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    await made.turn();
+    expect(made.next()).toMatchObject({
+      state: "returning",
+      reason: { code: "tunnel.returning.mayLand" },
+    });
+    expect(made.because()).toContain("the gateway gets it back once nothing else can land there");
+    const refusal = await refused(made.proceed());
+    expect([refusal.code, refusal.effect]).toEqual(["gate.busy", "none"]);
+    expect(refusal.message).toContain("an earlier write may still reach the gateway of hub-1");
+    made.trouble = undefined;
+    await made.pass(graceMs);
+    expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
+  });
+
+  it("a gateway that has a third key gets the newer one if a person asks", async () => {
+    const made = scene();
+    made.gateway = id(3);
+    made.ike = "down";
+    expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
+    expect(made.reported).toEqual(["give 2", "put 2"]);
+  });
+
   it("a withdrawn key is replaced by a still newer one", async () => {
     const made = scene();
+    await made.pass(graceMs);
     made.trouble = failure("device.rejected");
     await made.turn();
     made.trouble = undefined;
@@ -162,6 +191,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
 
   it("a withdrawal for which the vault lacks the old key is reported, and done later", async () => {
     const made = scene();
+    await made.pass(graceMs);
     made.trouble = failure("device.rejected");
     made.gone.add(id(1));
     await made.turn();
@@ -171,7 +201,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     // An operator may decide that the old key must not be used again.
     expect((await refused(made.proceed())).code).toBe("vault.denied");
     expect(made.next()).toMatchObject({ state: "returning" });
-    expect(made.next()?.because).toContain("the version in use is not back at both ends");
+    expect(made.because()).toContain("the version in use is not back at both ends");
     expect(codes(made)).toEqual(["rotation-held: linkseal psk show hub-1"]);
     made.gone.clear();
     await made.turn();
@@ -215,7 +245,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     "a successor that finds a key %s continues",
     async (state) => {
       const made = scene();
-      const next = { auth: psk(2), state, since: wall, because: "as it was" };
+      const next = { auth: psk(2), state, since: wall, reason: told };
       made.memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1), next } } };
       made.gateway = id(2);
       made.restart();
@@ -254,7 +284,7 @@ describe("the checks before the agent writes a gateway's key", () => {
     ...group,
     freezes: [{ text: "now", from: wall, until: (wall + 86_400_000) as typeof wall }],
   }));
-  const moved = { auth: psk(2), since: wall, because: "as it was" };
+  const moved = { auth: psk(2), since: wall, reason: told };
 
   it.each<[string, (made: Scene) => void, string]>([
     ["a tunnel that is not up", (made) => (made.ike = "down"), "it is not up"],
@@ -281,7 +311,7 @@ describe("the checks before the agent writes a gateway's key", () => {
     await made.turn();
     expect(made.reported.filter((each) => !each.startsWith("gate."))).toEqual([]);
     expect(made.next()).toMatchObject({ state: "waiting" });
-    expect(made.next()?.because).toContain(because);
+    expect(made.because()).toContain(because);
     expect(codes(made)).toEqual(["campaign-waiting: linkseal psk show hub-1"]);
     const { length } = made.records;
     await made.turn();
@@ -292,7 +322,7 @@ describe("the checks before the agent writes a gateway's key", () => {
     const made = scene(frozen);
     await made.turn();
     expect(made.reported).toEqual([]);
-    expect(made.next()?.because).toContain("frozen until");
+    expect(made.because()).toContain("frozen until");
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 

@@ -3,8 +3,8 @@
 
 import type { Desired, DesiredTunnel } from "#agent/model/desired.ts";
 import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
-import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
-import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { TunnelChanges } from "#agent/runtime/tunnels/tunnel-changes.ts";
+import { TunnelTraffic } from "#agent/runtime/tunnels/tunnel-traffic.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
@@ -15,7 +15,7 @@ import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { routing, tunnelObservation } from "../../health-evidence.ts";
 import { hub } from "../../tunnel-bundle-kit.ts";
-import { id, psk, version } from "./tunnel-auth-kit.ts";
+import { id, psk, version } from "./tunnel-change-kit.ts";
 
 const connection = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/connections/hub";
 const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;
@@ -78,8 +78,8 @@ export class PairPlace {
   /** Calls of the present process so far. */
   calls = 0;
   doom: Doom | undefined;
-  auths: TunnelAuths;
-  #drains: TunnelDrains;
+  auths: TunnelChanges;
+  #drains: TunnelTraffic;
   /** Versions before a change that was never confirmed, by tunnel. */
   readonly #before = new Map<string, string>();
   #isDead = false;
@@ -116,7 +116,7 @@ export class PairPlace {
     [this.#drains, this.auths] = this.#begin();
   }
 
-  #begin(): [TunnelDrains, TunnelAuths] {
+  #begin(): [TunnelTraffic, TunnelChanges] {
     const parts = {
       world: { clock: this.clock, log: { write: () => undefined } },
       desired: { ...site, tunnels: pair } satisfies Desired,
@@ -143,8 +143,8 @@ export class PairPlace {
           this.memory = remember(this.memory, record);
         }),
     };
-    const drains = new TunnelDrains(parts);
-    return [drains, new TunnelAuths({ ...parts, drains })];
+    const traffic = new TunnelTraffic(parts);
+    return [traffic, new TunnelChanges({ ...parts, traffic })];
   }
 
   async #give(secret: Secret): Promise<void> {

@@ -6,7 +6,7 @@ import { changeOf } from "#agent/store/audit/change.ts";
 import { remember } from "#agent/store/journal/memory.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { wall } from "../../../kit/snapshot-kit.ts";
-import { id, psk, version } from "./tunnel-auth-kit.ts";
+import { id, psk, version } from "./tunnel-change-kit.ts";
 import { PairPlace, pair } from "./tunnel-pair-kit.ts";
 
 const state = (place: PairPlace, name: string) => place.memory.auths[name]?.next?.state;
@@ -60,8 +60,9 @@ describe("a newer key for the two tunnels of a connection", () => {
     place.end("hub-2").ike = "down";
     await place.run(() => false, 10);
     expect(place.acts).toEqual([]);
-    const { because } = place.memory.auths["hub-1"]?.next ?? {};
-    expect(because).toContain("IKE of hub-2 is not established");
+    const cause = { code: "tunnel.ikeDown", tunnel: "hub-2" };
+    const reason = { code: "tunnel.waiting.closed", cause };
+    expect(place.memory.auths["hub-1"]?.next).toMatchObject({ reason });
     // The gateway has one key for both: what hub-1 proves is true of hub-2.
     place.wrong.length = 0;
     expect(await place.proceed(pair[1])).toMatchObject({ tunnel: "hub-2", next: null });

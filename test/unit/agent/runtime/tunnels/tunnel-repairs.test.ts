@@ -270,7 +270,8 @@ describe("a tunnel that is left alone", () => {
     {
       name: "its gateway may have another key",
       when: (scene) => {
-        const next = { auth, state: "giving", since: 0 as never, because: "soon" } as const;
+        const reason = { code: "tunnel.giving.put" } as const;
+        const next = { auth, state: "giving", since: 0 as never, reason } as const;
         scene.memory = { ...scene.memory, auths: { "hub-0": { auth, next } } };
       },
     },

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
 import type { Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
 import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
-import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { TunnelTraffic } from "#agent/runtime/tunnels/tunnel-traffic.ts";
 import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -55,7 +55,7 @@ class Scene {
   memory = emptyMemory;
   readonly tunnels = [one, two];
 
-  readonly drains: TunnelDrains;
+  readonly drains: TunnelTraffic;
 
   constructor() {
     const device = {
@@ -73,7 +73,7 @@ class Scene {
         },
       }),
     } as unknown as Device;
-    this.drains = new TunnelDrains({
+    this.drains = new TunnelTraffic({
       world: {
         clock: this.clock,
         log: { write: (_level, _code, text) => void this.lines.push(text) },
@@ -144,7 +144,8 @@ class Scene {
   auth(state: "switching" | "held" | undefined): void {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const since = this.clock.wall();
-    const next = state === undefined ? {} : { next: { auth, state, since, because: "told" } };
+    const reason = { code: "recorded", text: "told" } as const;
+    const next = state === undefined ? {} : { next: { auth, state, since, reason } };
     const inUse = { auth, ...next };
     this.memory = remember(this.memory, { kind: "auth", name: "hub-1", inUse });
   }

@@ -2,9 +2,10 @@
 // agent gives the newer one to the gateway.
 
 import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { tunnelChangeText } from "#agent/model/reason-text.ts";
 import type { RightsReport } from "#agent/model/rights-report.ts";
 import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
-import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import { TunnelChanges } from "#agent/runtime/tunnels/tunnel-changes.ts";
 import {
   emptyMemory,
   type JournalRecord,
@@ -86,7 +87,7 @@ export class Scene {
   #spi = 100;
   #open = 0;
 
-  auths: TunnelAuths;
+  auths: TunnelChanges;
 
   constructor(auth: DesiredTunnel["auth"] = sampleTunnel.auth, groups = site.groups) {
     this.tunnel = { ...sampleTunnel, auth };
@@ -108,8 +109,8 @@ export class Scene {
     this.auths = this.#begin();
   }
 
-  #begin(): TunnelAuths {
-    return new TunnelAuths({
+  #begin(): TunnelChanges {
+    return new TunnelChanges({
       world: { clock: this.clock, log: { write: (_level, code) => void this.reported.push(code) } },
       desired: { ...site, groups: this.#groups, tunnels: [this.tunnel, ...this.siblings] },
       deviceCache: {
@@ -135,10 +136,16 @@ export class Scene {
         report: () => this.rights,
         forget: () => void this.rightsCalls.push("forget"),
       },
-      drains: {
-        drainForChange: async (_tunnel, by) => this.#moves(`away for ${by}`),
-        undrainAfterChange: async () => this.#moves("back"),
-        undrainBetweenChanges: () => Promise.reject(new Error("there is one tunnel")),
+      traffic: {
+        drainForChange: async (_tunnel, by) => {
+          this.#moves(`away for ${by}`);
+          const drain = { by, since: wall, until: "authenticated" } as const;
+          this.memory = remember(this.memory, { kind: "handDrain", link: "hub-1", drain });
+        },
+        undrainForChange: async () => {
+          this.#moves("back");
+          this.memory = remember(this.memory, { kind: "handDrain", link: "hub-1", drain: null });
+        },
       },
       keys: () => async (ref) => {
         if (ref.kind !== "psk" || this.farEnd === undefined) {
@@ -230,5 +237,19 @@ export class Scene {
 
   next() {
     return this.memory.auths["hub-1"]?.next;
+  }
+
+  /** The states of the change, in their order. */
+  states(): readonly string[] {
+    const all = this.records.flatMap((record) =>
+      record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],
+    );
+    return all.filter((state, at) => state !== all[at - 1]);
+  }
+
+  /** What the operator is told of the newer version. */
+  because(): string {
+    const next = this.next();
+    return next === undefined ? "" : tunnelChangeText(next);
   }
 }

@@ -1,17 +1,17 @@
-// Manual drains of tunnels: BGP moves the traffic to the siblings, for one tunnel of a bundle at a
-// time. An operator asks for it, or the SAs of a tunnel are replaced; the traffic returns in the
-// same way when no sibling carries any more.
+// The traffic of tunnels: BGP moves it to the siblings, for one tunnel of a bundle at a time. An
+// operator asks for it, or the SAs of a tunnel are replaced; the traffic returns in the same way
+// when no sibling carries any more.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { silenceText } from "../../health/delivery.ts";
-import { bundleOf, carriedOver, whyNot } from "../../health/tunnel-bundle.ts";
+import { carriedOver, whyNot } from "../../health/tunnel-bundle.ts";
 import { verify } from "../../health/verify.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
-import { drainOf } from "../../model/link-snapshot.ts";
+import { bareCauseText } from "../../model/reason-text.ts";
+import { bundledWith, drainObstacle, type Obstacle } from "../../rotation/tunnel-gates.ts";
 import {
   type JournalRecord,
   type ManualDrain,
@@ -21,7 +21,7 @@ import {
 import { isThere, noteGivenBack, type Undrained } from "../campaigns/manual-drain.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
-export interface TunnelDrainParts {
+export interface TunnelTrafficParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
   readonly deviceCache: Pick<
@@ -46,17 +46,17 @@ const pollMs = 1_000;
 const idlePacketsPerSecond = 10;
 
 /** Drains tunnels and returns their traffic. */
-export class TunnelDrains {
-  readonly #parts: TunnelDrainParts;
+export class TunnelTraffic {
+  readonly #parts: TunnelTrafficParts;
 
-  constructor(parts: TunnelDrainParts) {
+  constructor(parts: TunnelTrafficParts) {
     this.#parts = parts;
   }
 
   /** Drains a tunnel. @throws LinksealError `gate.*` if it must stay in service. */
   async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const closed = this.#obstacle(tunnel, await this.#observe(tunnel, signal));
-    if (closed !== undefined) throw closed;
+    if (closed !== undefined) throw refusal(tunnel, closed);
     await this.#drain(tunnel, { by, since: this.#parts.world.clock.wall() }, signal);
   }
 
@@ -104,11 +104,8 @@ export class TunnelDrains {
     if (this.#isChangeOver(tunnel)) await this.#giveBack(tunnel, signal);
   }
 
-  /**
-   * Returns the traffic of a tunnel that has its new SAs, while the change goes on with the tunnel
-   * that has the same key.
-   */
-  async undrainBetweenChanges(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+  /** Returns the traffic of a tunnel that was drained for a change, which may go on without it. */
+  async undrainForChange(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const drain = named(this.#parts.memory().drains, tunnel.name);
     if (drain?.until === "authenticated") await this.#giveBack(tunnel, signal);
   }
@@ -127,13 +124,14 @@ export class TunnelDrains {
         await this.#giveBack(tunnel, signal);
         continue;
       }
-      const siblings = this.#siblingsOf(tunnel);
+      const siblings = bundledWith(desired.tunnels, tunnel);
       // A sibling that the router does not report now is not lost, and its routes are kept, so this
       // can wait.
       if (siblings.some((sibling) => !isReported(sibling, state))) continue;
-      const lost = siblings.map((sibling) => whyNot(sibling, state));
-      if (lost.some((why) => why === undefined)) continue;
-      const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
+      const lost = siblings.flatMap((sibling) => whyNot(sibling, state) ?? []);
+      if (lost.length < siblings.length) continue;
+      const why = lost.map((cause) => bareCauseText(cause)).join(", ");
+      const text = `${tunnel.name} gets its traffic back: ${why}`;
       world.log.write("warn", "hand-drain-over", text, { device: tunnel.device });
       await this.#giveBack(tunnel, signal);
     }
@@ -156,49 +154,21 @@ export class TunnelDrains {
     }
   }
 
-  #siblingsOf(tunnel: DesiredTunnel): readonly DesiredTunnel[] {
-    const bundle = bundleOf(this.#parts.desired.tunnels, tunnel);
-    return bundle.filter(({ name }) => name !== tunnel.name);
-  }
-
   /** Why the tunnel must stay in service; undefined = it may be drained. */
-  #obstacle(tunnel: DesiredTunnel, state: DeviceState): LinksealError | undefined {
-    const { deviceCache, memory } = this.#parts;
-    const { name, device } = tunnel;
-    const siblings = this.#siblingsOf(tunnel);
-    if (siblings.length === 0) {
-      const why = "no other tunnel of its device has BGP to the same prefixes";
-      return refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
-    }
-    if (deviceCache.capabilities(device)?.drain === undefined) {
-      const why = `${device} has no means to move traffic (FRR)`;
-      return refusal("device.unsupported", name, why, "linkseal driver list");
-    }
-    if (drainOf(state, name) === "on") {
-      return refusal("gate.busy", name, "it is drained already", `linkseal undrain ${name}`);
-    }
-    const other = siblings.find(
-      (each) =>
-        drainOf(state, each.name) === "on" || named(memory().drains, each.name) !== undefined,
-    );
-    if (other !== undefined) {
-      const why = `${other.name} is drained, and one of a bundle is taken out at a time`;
-      return refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
-    }
-    // What is lost on the way out takes no traffic of others; what goes back is never held by it.
-    const lost = siblings.map(
-      (each) => whyNot(each, state) ?? silenceText(deviceCache.roundTrips.of(each.name)),
-    );
-    if (lost.every((why) => why !== undefined)) {
-      return refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
-    }
-    return undefined;
+  #obstacle(tunnel: DesiredTunnel, state: DeviceState): Obstacle | undefined {
+    const { deviceCache, memory, desired } = this.#parts;
+    return drainObstacle({
+      ...{ tunnels: desired.tunnels, tunnel, state, memory: memory() },
+      canDrain: deviceCache.capabilities(tunnel.device)?.drain !== undefined,
+      trips: (other) => deviceCache.roundTrips.of(other),
+    });
   }
 
   async #observe({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
     const state = await this.#parts.deviceCache.observe(device, signal);
     if (state !== undefined) return state;
-    throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
+    const cause = { code: "device.unread", device } as const;
+    throw refusal({ name }, { code: "gate.stale", cause, next: "linkseal status" });
   }
 
   async #move(
@@ -280,11 +250,9 @@ function isLeft({ name, bgp }: DesiredTunnel, { routing }: DeviceState): boolean
 }
 
 function refusal(
-  code: "gate.siblingUnhealthy" | "gate.busy" | "gate.stale" | "device.unsupported",
-  where: string,
-  why: string,
-  next: string,
+  { name: where }: Pick<DesiredTunnel, "name">,
+  { code, cause, next }: Obstacle,
 ): LinksealError {
-  const text = `${where} is not drained: ${why}`;
+  const text = `${where} is not drained: ${bareCauseText(cause)}`;
   return new LinksealError(code, text, { effect: "none", where, next });
 }

@@ -4,8 +4,8 @@
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
 import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
-import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
-import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { TunnelChanges } from "#agent/runtime/tunnels/tunnel-changes.ts";
+import { TunnelTraffic } from "#agent/runtime/tunnels/tunnel-traffic.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
@@ -15,7 +15,7 @@ import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { routing, tunnelObservation } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
-import { id, psk, version } from "./tunnel-auth-kit.ts";
+import { id, psk, version } from "./tunnel-change-kit.ts";
 
 const [one = hub(1), two = hub(2)] = bundle;
 const capabilities: Capabilities = {
@@ -88,10 +88,10 @@ class Place {
           this.memory = remember(this.memory, record);
         }),
     };
-    const drains = new TunnelDrains(parts);
-    const auths = new TunnelAuths({ ...parts, drains });
+    const traffic = new TunnelTraffic(parts);
+    const auths = new TunnelChanges({ ...parts, traffic });
     return async () => {
-      await drains.turn(never);
+      await traffic.turn(never);
       const isAsked = this.memory.auths["hub-1"]?.next?.state === "waiting";
       if (isAsked) await auths.proceed(one, "ann", never);
       else await auths.turn(never);
