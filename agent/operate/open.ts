@@ -9,7 +9,7 @@ import { signerOf } from "../evidence/report/sign.ts";
 import type { Clouds } from "../model/cloud.ts";
 import { Agent } from "../runtime/agent.ts";
 import type { AgentParts } from "../runtime/agent-shapes.ts";
-import type { OnDecision } from "../runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "../model/decision.ts";
 import { AuditLog } from "../store/audit/log.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { Journal } from "../store/journal/journal.ts";

@@ -11,7 +11,7 @@ import type { AuditLog, AuditTrail } from "../store/audit/log.ts";
 import type { IntentStore } from "../store/intent/intent.ts";
 import type { Entry } from "../store/journal/chain.ts";
 import type { Journal } from "../store/journal/journal.ts";
-import type { OnDecision } from "./campaigns/rotation-runner.ts";
+import type { OnDecision } from "../model/decision.ts";
 
 /** The parts from which an agent is built. */
 export interface AgentParts {

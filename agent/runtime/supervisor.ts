@@ -27,7 +27,8 @@ import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.t
 import { graceEnd } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import type { PermitCache } from "./campaigns/permit-cache.ts";
-import { type OnDecision, RotationRunner } from "./campaigns/rotation-runner.ts";
+import type { OnDecision } from "../model/decision.ts";
+import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
 import { CompromisedKeys } from "./polling/compromised-keys.ts";
 import { DeviceCache, type DeviceCacheParts } from "./polling/device-cache.ts";

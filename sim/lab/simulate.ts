@@ -3,7 +3,7 @@
 
 import { cloudsOf, type Identity, openAgent } from "#agent/operate/open.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";

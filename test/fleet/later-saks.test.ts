@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { decide } from "#agent/rotation/campaign.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { Enrolled, type LinkName } from "../unit/kit/later-saks-kit.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Death } from "../storm/crashing-world.ts";
-import { GatewayStage } from "./gateway-stage.ts";
+import { GatewayStage } from "../storm/gateway-stage.ts";
 
 const key = "A_new_PSK_that_only_the_vault_knows";
 

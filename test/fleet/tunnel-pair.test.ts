@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Death } from "../storm/crashing-world.ts";
-import { GatewayStage, pairPlan } from "./gateway-stage.ts";
+import { GatewayStage, pairPlan } from "../storm/gateway-stage.ts";
 
 const key = "A_new_PSK_for_both_instances";
 const names = ["hub-1", "hub-2"] as const;

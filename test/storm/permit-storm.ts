@@ -3,7 +3,7 @@
 import { isFor, parseFreeze, parsePermit } from "#agent/fleet/records.ts";
 import { fleetFreezeKey, groupKey, siteFreezeKey } from "#agent/fleet/subjects.ts";
 import type { Campaign } from "#agent/model/campaign.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import { followPermits } from "#agent/telemetry/fleet/permit-client.ts";
 import type { World } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";

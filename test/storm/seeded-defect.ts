@@ -4,7 +4,7 @@
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { World } from "#hal/world.ts";
 
 /**
@@ -71,6 +71,8 @@ export function hookOf(active: ActiveDefect, took?: Took): OnDecision {
         return;
       case "taken":
         took?.(decision.campaign, decision.row, decision.next);
+        return;
+      case "tunnelStep":
         return;
     }
   };

@@ -6,11 +6,11 @@ import type { Instant } from "#hal/world.ts";
 import {
   type ActionKind,
   type Campaign,
-  type CampaignState,
   entryOf,
   type Facts,
   type Step,
 } from "../../model/campaign.ts";
+import type { OnDecision } from "../../model/decision.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { type Cause, type CauseOf, sameReason } from "../../model/reason.ts";
 import { bareCauseText, reasonText } from "../../model/reason-text.ts";
@@ -26,23 +26,6 @@ export interface RotationRunnerParts extends FactCollectorParts {
   /** undefined = no storm runs. */
   readonly onDecision: OnDecision | undefined;
 }
-
-/** A decision of the runner; what is not read-only may be replaced. */
-type Decision =
-  /** The step that the tables give. */
-  | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
-  /** The objection of observations since then to relying on a sibling; undefined = none. */
-  | { readonly kind: "doubt"; doubt: Cause | undefined }
-  /** The journal holds the step. */
-  | {
-      readonly kind: "taken";
-      readonly campaign: Campaign;
-      readonly row: string;
-      readonly next: CampaignState;
-    };
-
-/** The hook of storms, which count rows and seed defects. */
-export type OnDecision = (decision: Decision) => void;
 
 const stepMsMin = 500;
 const troubleMs = 5_000;

@@ -8,6 +8,7 @@ import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { OnDecision } from "../../model/decision.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { bareCauseText } from "../../model/reason-text.ts";
 import type {
@@ -46,6 +47,8 @@ export interface TunnelChangesParts extends TunnelEffectsParts, GatewaysParts {
   readonly vault: KeyVault;
   /** Returns true if a campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
+  /** Absent = no storm runs. */
+  readonly onDecision?: OnDecision | undefined;
 }
 
 /** The interval between queries for newer versions, in milliseconds. */
@@ -196,7 +199,7 @@ export class TunnelChanges {
     this.#busy.add(first.device);
     try {
       for (;;) {
-        const step = decideTunnel(change, { ...effects.facts(), asked, unmet });
+        const step = this.#decide(change, { ...effects.facts(), asked, unmet });
         const to = step.next;
         if (step.action !== undefined || to !== change.state) begins?.(step);
         begins = undefined;
@@ -215,6 +218,13 @@ export class TunnelChanges {
       this.#busy.delete(first.device);
     }
     effects.throwFailure();
+  }
+
+  #decide(change: TunnelChange, facts: TunnelFacts): TunnelStep {
+    const step = decideTunnel(change, facts);
+    const decision = { kind: "tunnelStep" as const, change, facts, step };
+    this.#parts.onDecision?.(decision);
+    return decision.step;
   }
 
   async #notice(unit: KeyUnit, inUse: AuthInUse, signal: AbortSignal): Promise<void> {

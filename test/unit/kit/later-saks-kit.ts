@@ -2,7 +2,7 @@
 
 import type { Campaign } from "#agent/model/campaign.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import type { EndpointFault } from "#sim/mka/port-endpoint.ts";
 import { routerWith } from "#sim/site/site-plan.ts";

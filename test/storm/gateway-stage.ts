@@ -1,6 +1,7 @@
 // An agent whose tunnels end at gateways of a simulated Azure, with routers and vault of a
 // simulated site: only the agent changes the pre-shared keys.
 
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { AuthInUse, TunnelChangeState } from "#agent/model/tunnel-change.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
@@ -14,7 +15,7 @@ import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { planSite, type SitePlan } from "#sim/site/site-plan.ts";
-import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
+import { CrashingWorld, type CrashPoint } from "./crashing-world.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
 import { cloudWith } from "../unit/kit/cloud-kit.ts";
 
@@ -77,11 +78,13 @@ export class GatewayStage {
   /** Spoils replies of the management API. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply = (reply) => reply;
   readonly #disk: SimDisk;
+  readonly #hook: { readonly onDecision?: OnDecision };
   #agent: Agent | undefined;
   #watching = false;
   #starts = 0;
 
-  constructor(seed: string, tunnels: number | SitePlan = 1) {
+  constructor(seed: string, tunnels: number | SitePlan = 1, onDecision?: OnDecision) {
+    this.#hook = onDecision === undefined ? {} : { onDecision };
     const plan = typeof tunnels === "number" ? siblingPlan(tunnels) : tunnels;
     const names = { seed, name: "demo", groups: 1, tunnels: plan.tunnels.length } as const;
     this.site = buildSite({ ...names, start: "clear", vaultBase, plan });
@@ -144,7 +147,7 @@ export class GatewayStage {
     const records = await openRecords(world, simulatedIdentity());
     const far = farEnds(world.clock, this.cloud, world.dial);
     const agent = new Agent({
-      ...{ world, drivers, ...records },
+      ...{ world, drivers, ...records, ...this.#hook },
       clouds: () =>
         cloudWith({
           vault: simVault(world.dial, address),
