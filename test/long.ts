@@ -67,7 +67,7 @@ export const parts: readonly Part[] = [
       "routing-instances",
       "start",
       "surfaces",
-      "tunnel-gateway",
+      "tunnel-storm",
       "tunnels",
     ]),
     named("conformance", ["vendors-served"]),

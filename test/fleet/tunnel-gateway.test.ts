@@ -1,8 +1,6 @@
-// The agent sends gateways their newer keys: killed at every call, and under fault schedules.
+// The agent sends gateways their newer keys: killed at every call.
 
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/base/prng.ts";
-import { effort } from "../effort.ts";
 import type { Death } from "../storm/crashing-world.ts";
 import { GatewayStage } from "../storm/gateway-stage.ts";
 
@@ -118,87 +116,6 @@ describe("a key that the agent gives to the gateway", () => {
       }
       console.log(`${indices.length} calls, each killed ${when}`);
       expect(wrong).toEqual([]);
-    },
-  );
-});
-
-const cloudFaults = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
-
-/** Breaks the path to the gateway until it is repaired. */
-function spoil(stage: GatewayStage, cloudFault: (typeof cloudFaults)[number]): () => void {
-  const { faults, arm } = stage.cloud;
-  const keys = arm.sharedKeys;
-  switch (cloudFault) {
-    case "slow":
-      keys.lastsMs = 200_000;
-      return () => {
-        keys.lastsMs = 4_000;
-      };
-    case "fails":
-    case "failsGiven":
-      keys.fate = cloudFault;
-      return () => {
-        keys.fate = "succeeds";
-      };
-    case "lost":
-      // The request is carried out, and its answer is lost.
-      stage.alter = (reply, { method }) => (method === "PUT" ? { ...reply, status: 504 } : reply);
-      return () => {
-        stage.alter = (reply) => reply;
-      };
-    case "busy": {
-      const [tunnel] = stage.site.plan.tunnels;
-      if (tunnel === undefined) throw new RangeError("no tunnel");
-      const [lastsMs, fate] = [keys.lastsMs, keys.fate];
-      // Another operator's change of the gateway is running.
-      Object.assign(keys, { lastsMs: 90_000, fate: "fails" });
-      keys.put(tunnel, `{"value":"of_somebody_else"}`);
-      Object.assign(keys, { lastsMs, fate });
-      return () => undefined;
-    }
-    case "throttled":
-      faults.arm.strike("throttledSeconds");
-      return () => faults.arm.heal();
-    case "denied":
-      faults.arm.strike("authorizationFailed");
-      return () => faults.arm.heal();
-  }
-}
-
-const seeds = effort(3, 200);
-
-describe("keys that change under faults, with an agent that is killed", () => {
-  it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(
-    "a key under faults ends in use at both ends, seed %s",
-    async (seed) => {
-      const prng = new Prng(seed);
-      const stage = new GatewayStage(seed, 2);
-      let crashing = await stage.begin();
-      const marks: string[] = [];
-      const keys: string[] = [];
-      for (let round = 1; round <= 4; round += 1) {
-        const cloudFault = prng.pick(cloudFaults);
-        const heal = spoil(stage, cloudFault);
-        const tunnel = prng.pick(["hub-1", "hub-2"]);
-        const value = `A_PSK_of_${seed.replace("-", "_")}_${round}`;
-        keys.push(value);
-        const id = stage.newKey(tunnel, value);
-        await stage.until(() => false, prng.between(5_000, 400_000));
-        if (prng.pick(["dies", "lives"]) === "dies") {
-          crashing.kill();
-          await stage.until(() => false, prng.between(1_000, 60_000));
-          crashing = await stage.live();
-          marks.push(`${cloudFault}+death`);
-        } else marks.push(cloudFault);
-        await stage.until(() => false, prng.between(5_000, 200_000));
-        heal();
-        const isDone = await stage.until(() => stage.inUse(tunnel)?.auth.secretId === id);
-        const state = JSON.stringify([marks, stage.inUse(tunnel)]);
-        expect([seed, isDone, state]).toEqual([seed, true, state]);
-        expect([await stage.agree("hub-1"), await stage.agree("hub-2")]).toEqual([true, true]);
-      }
-      console.log(`${seed}: ${marks.join(", ")}; ${stage.puts().length} puts`);
-      expect([seed, stage.wrong, stage.leaks(...keys)]).toEqual([seed, [], []]);
     },
   );
 });

@@ -71,6 +71,10 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/rotation/evidence.ts"], tests: unit("evidence") },
     { files: ["agent/rotation/window.ts"], tests: unit("window") },
     { files: ["agent/rotation/{bake,later-saks}.ts"], tests: unit("bake", "later-saks") },
+    {
+      files: ["agent/rotation/tunnel-{change,gates}.ts"],
+      tests: unit("tunnel-change*", "tunnel-gateway", "tunnel-pair"),
+    },
     { files: ["agent/rotation/policy.ts"], tests: unit("policy") },
     { files: ["agent/{runtime/campaigns/begin,rotation/change}.ts"], tests: unit("begin") },
     { files: ["agent/runtime/campaigns/rotation.ts"], tests: unit("rotation-begins") },

@@ -15,9 +15,9 @@ import { simulatedDialer, simulatedIdentity } from "#sim/lab/simulate.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { planSite, type SitePlan } from "#sim/site/site-plan.ts";
-import { CrashingWorld, type CrashPoint } from "./crashing-world.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
 import { cloudWith } from "../unit/kit/cloud-kit.ts";
+import { CrashingWorld, type CrashPoint } from "./crashing-world.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";

@@ -2,9 +2,9 @@
 // must find.
 
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
-import type { OnDecision } from "#agent/model/decision.ts";
 import type { World } from "#hal/world.ts";
 
 /**

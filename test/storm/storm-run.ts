@@ -2,10 +2,10 @@
 // checks the promises against everything that happens and everything that the agent reports.
 
 import type { Campaign } from "#agent/model/campaign.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { Reason, Verdict } from "#agent/model/health.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import type { OnDecision } from "#agent/model/decision.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";

@@ -1,6 +1,11 @@
-// Seeded defects in the tunnels' table: a missing row or guard, or a wrong step.
+// Seeded defects in the tunnels' table: a missing row, or a wrong step.
 
-import type { TunnelChange, TunnelFacts, TunnelRow, TunnelStep } from "#agent/model/tunnel-change.ts";
+import type {
+  TunnelChange,
+  TunnelFacts,
+  TunnelRow,
+  TunnelStep,
+} from "#agent/model/tunnel-change.ts";
 import { decideTunnelBy, tunnelGuards, tunnelTable } from "#agent/rotation/tunnel-change.ts";
 
 export type DecideTunnel = (change: TunnelChange, facts: TunnelFacts) => TunnelStep;
@@ -17,8 +22,6 @@ export interface TunnelDefect {
 interface Amendment {
   /** The rows to remove. */
   readonly without?: RegExp;
-  /** The guards to remove. */
-  readonly unguarded?: RegExp;
   /** The rows to change, by name. */
   readonly instead?: Readonly<Record<string, Pick<TunnelRow, "next">>>;
   /** What the table believes. */
@@ -29,7 +32,7 @@ function amended(
   name: string,
   breaks: TunnelDefect["breaks"],
   title: string,
-  { without, unguarded, instead = {}, believes = {} }: Amendment,
+  { without, instead = {}, believes = {} }: Amendment,
 ): TunnelDefect {
   const rowsOf = (rows: readonly TunnelRow[]): readonly TunnelRow[] =>
     rows
@@ -40,11 +43,8 @@ function amended(
     ...{ waiting: rowsOf(waiting), giving: rowsOf(giving), switching: rowsOf(switching) },
     ...{ returning: rowsOf(returning), held: rowsOf(held) },
   };
-  const { give, giveBack } = tunnelGuards;
-  const left = (guards: typeof give) => guards.filter((one) => unguarded?.test(one.name) !== true);
-  const guards = { ...tunnelGuards, give: left(give), giveBack: left(giveBack) };
   const decide: DecideTunnel = (change, facts) =>
-    decideTunnelBy(table, guards, change, { ...facts, ...believes });
+    decideTunnelBy(table, tunnelGuards, change, { ...facts, ...believes });
   return { name, breaks, title, decide };
 }
 
@@ -62,13 +62,8 @@ export const tunnelDefects: readonly TunnelDefect[] = [
   amended("keeps-taken", "P7", "leaves the newer key on the router when it goes back", {
     without: /^tunnel\.returning\.putBack$/,
   }),
-  amended("unproven-key", "P7", "says that a key is in use before anything was made with it", {
-    without: /^tunnel\.switching\.(refused|take|unproven)$/,
-    instead: { "tunnel.switching.unheard": { next: "done" } as unknown as Pick<TunnelRow, "next"> },
-  }),
-  amended("lands-later", "P7", "goes back while its earlier write can still land", {
-    unguarded: /can still land$/,
-    believes: { mayLand: false },
+  amended("unproven-key", "P7", "says that a key is in use that nothing was made with", {
+    instead: { "tunnel.switching.refused": { next: "done" } },
   }),
   amended("never-withdrawn", "liveness", "waits for ever for a key that was withdrawn", {
     without: /^tunnel\.giving\.withdrawn$/,

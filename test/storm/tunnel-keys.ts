@@ -3,6 +3,7 @@
 // what is asked for must have the newest key in use at both ends.
 
 import type { OnDecision } from "#agent/model/decision.ts";
+import { tunnelChangeText } from "#agent/model/reason-text.ts";
 import { decideTunnel } from "#agent/rotation/tunnel-change.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
@@ -128,13 +129,15 @@ class TunnelKeys {
         this.#fail("liveness", `${tunnel} never got its newest key: ${JSON.stringify(next)}`);
         return;
       }
-      const state = this.#stage.inUse(tunnel)?.next?.state;
-      if (state === "held") {
-        await this.#agreed(`${tunnel} went back`);
-        await this.#proceed(tunnel);
-      }
+      const next = this.#stage.inUse(tunnel)?.next;
+      if (next?.state === "held") await this.#agreed(tunnel, "went back");
+      if (next?.state === "waiting") await this.#agreed(tunnel, "waits");
+      // The key in use was withdrawn from the vault: nothing would lead back to it.
+      const because = next === undefined ? "" : tunnelChangeText(next);
+      const isAsked = because.includes(`linkseal psk proceed ${tunnel}`);
+      if (next?.state === "held" || isAsked) await this.#proceed(tunnel);
     }
-    await this.#agreed(`${tunnel} has its newest key`);
+    await this.#agreed(tunnel, "has its newest key");
   }
 
   #ends(tunnel: Name): readonly Name[] {
@@ -147,9 +150,14 @@ class TunnelKeys {
   }
 
   /** What the journal says of a change at rest must be so at both ends. */
-  async #agreed(when: string): Promise<void> {
+  async #agreed(tunnel: Name, what: string): Promise<void> {
+    const stateNow = () => this.#stage.inUse(tunnel)?.next?.state;
+    const state = stateNow();
     for (const name of names) {
-      if (!(await this.#stage.agree(name))) this.#fail("P7", `${when}: the ends of ${name} differ`);
+      const isWhole = await this.#stage.agree(name);
+      // It may have left its rest meanwhile.
+      if (stateNow() !== state) return;
+      if (!isWhole) this.#fail("P7", `${tunnel} ${what}: the ends of ${name} differ`);
     }
   }
 

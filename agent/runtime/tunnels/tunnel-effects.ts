@@ -19,7 +19,7 @@ import type { DeviceCache } from "../polling/device-cache.ts";
 import type { Gateways } from "./gateways.ts";
 import { inOrder, isRefused, isSettled, type KeyUnit } from "./key-unit.ts";
 import { type OurEnds, type OurEndsParts, unproven } from "./tunnel-end.ts";
-import { notGiven, refused } from "./tunnel-refusals.ts";
+import { notGiven, noWayBack, refused } from "./tunnel-refusals.ts";
 import type { TunnelTraffic } from "./tunnel-traffic.ts";
 
 interface RunParts {
@@ -166,15 +166,23 @@ export class TunnelEffects {
   }
 
   async #give(signal: AbortSignal): Promise<void> {
-    const { auth, change, asked, gateways } = this.#run;
-    // The agent needs the old key as the way back; an operator may decide that it must not be used
-    // again.
-    if (this.#given === "no" && asked === "policy") {
-      (await this.#key(auth, signal))[Symbol.dispose]();
-    }
+    const { change, asked, gateways } = this.#run;
+    if (this.#given === "no" && asked === "policy") await this.#assertWayBack(signal);
     using key = await this.#key(change.auth, signal);
     await gateways.put(this.#unit[0], key, signal);
     this.#given = "yes";
+  }
+
+  /**
+   * The agent needs the old key as the way back; an operator may decide that it must not be used
+   * again.
+   */
+  async #assertWayBack(signal: AbortSignal): Promise<void> {
+    try {
+      (await this.#key(this.#run.auth, signal))[Symbol.dispose]();
+    } catch (error) {
+      throw error instanceof LinksealError ? noWayBack(this.#unit, error) : error;
+    }
   }
 
   async #giveBack(signal: AbortSignal): Promise<void> {

@@ -50,6 +50,15 @@ export function notGiven(
   return new LinksealError(code, text, { effect, where: name, next, cause });
 }
 
+/** The key in use cannot be read; nothing was sent. */
+export function noWayBack([{ name: where }]: KeyUnit, cause: LinksealError): LinksealError {
+  const next = `linkseal psk proceed ${where}`;
+  const text =
+    `the key in use cannot be read (${cause.message}), so nothing would lead back to it; ` +
+    `if it must not be used again: ${next}`;
+  return new LinksealError(cause.code, text, { effect: "none", where, next, cause });
+}
+
 export function refusal(
   code: Extract<ErrorCode, `gate.${string}`> | "device.unsupported",
   where: string,

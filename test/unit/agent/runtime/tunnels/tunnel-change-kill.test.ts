@@ -7,6 +7,7 @@ import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelChanges } from "#agent/runtime/tunnels/tunnel-changes.ts";
 import { TunnelTraffic } from "#agent/runtime/tunnels/tunnel-traffic.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
+import { fromStored } from "#agent/store/journal/stored.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -92,7 +93,8 @@ class Place {
     const auths = new TunnelChanges({ ...parts, traffic });
     return async () => {
       await traffic.turn(never);
-      const isAsked = this.memory.auths["hub-1"]?.next?.state === "waiting";
+      const state = this.memory.auths["hub-1"]?.next?.state;
+      const isAsked = state === "waiting" || state === "held";
       if (isAsked) await auths.proceed(one, "ann", never);
       else await auths.turn(never);
     };
@@ -199,6 +201,50 @@ describe("a newer key of one of two tunnels", () => {
         const what = `killed ${when} call ${call} of ${calls}`;
         await place.run(place.live());
         expect([what, place.isDone(), place.wrong]).toEqual([what, true, []]);
+      }
+    },
+  );
+});
+
+/** What a version that told its reasons in sentences left in its journal, and on the router. */
+const leftBehind = [
+  { state: "waiting", shows: 1, because: "the vault has a newer version" },
+  { state: "giving", shows: 1, because: "it is being given", trouble: "its answer was lost" },
+  { state: "switching", shows: 1, because: "the gateway has it" },
+  { state: "switching", shows: 2, because: "our end has it" },
+  { state: "returning", shows: 2, because: "it is withdrawn", trouble: "no new SA came up" },
+  { state: "returning", shows: 1, because: "it is withdrawn", trouble: "no new SA came up" },
+  { state: "held", shows: 1, because: "it went back", trouble: "no new SA came up" },
+] as const;
+
+function leftPlace({ shows, ...left }: (typeof leftBehind)[number]): Place {
+  const place = new Place();
+  place.shows = id(shows);
+  const next = { ...left, auth: psk(2), since: wall };
+  const entry = { kind: "auth", name: "hub-1", inUse: { auth: psk(1), next } };
+  place.memory = remember(place.memory, fromStored(entry));
+  return place;
+}
+
+describe("a change of a key that an older version began, whose journal has sentences", () => {
+  it.each(leftBehind)(
+    "ends whole from $state with key $shows, killed at any call",
+    async (left) => {
+      const whole = leftPlace(left);
+      expect(whole.memory.auths["hub-1"]?.next).toMatchObject({ state: left.state, reason: {} });
+      await whole.run(whole.live());
+      expect([whole.isDone(), whole.wrong]).toEqual([true, []]);
+      expect(whole.calls).toBeGreaterThan(3);
+      for (let call = 1; call <= whole.calls; call += 1) {
+        for (const when of ["before", "after"] as const) {
+          const place = leftPlace(left);
+          place.doom = { call, when };
+          await place.run(place.live());
+          place.doom = undefined;
+          await place.run(place.live());
+          const what = `killed ${when} call ${call} of ${whole.calls}`;
+          expect([what, place.isDone(), place.wrong]).toEqual([what, true, []]);
+        }
       }
     },
   );

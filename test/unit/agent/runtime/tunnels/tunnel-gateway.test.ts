@@ -198,6 +198,8 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     // There would be no way back without the old key.
     expect(made.reported).toEqual(["vault.denied"]);
     expect(made.next()).toMatchObject({ state: "waiting" });
+    expect(made.because()).toContain("the key in use cannot be read");
+    expect(made.because()).toContain("linkseal psk proceed hub-1");
     // An operator may decide that the old key must not be used again.
     expect((await refused(made.proceed())).code).toBe("vault.denied");
     expect(made.next()).toMatchObject({ state: "returning" });
