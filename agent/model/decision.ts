@@ -5,7 +5,7 @@ import type { Cause } from "./reason.ts";
 import type { TunnelChange, TunnelFacts, TunnelStep } from "./tunnel-change.ts";
 
 /** A decision of a runner; what is not read-only may be replaced. */
-export type Decision =
+type Decision =
   /** The step that the tables give. */
   | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
   /** The objection of observations since then to relying on a sibling; undefined = none. */

@@ -6,12 +6,12 @@ import type { SitePlan } from "../compare/site-plan.ts";
 import type { Complaint } from "../config/index.ts";
 import type { User } from "../model/client.ts";
 import type { Clouds } from "../model/cloud.ts";
+import type { OnDecision } from "../model/decision.ts";
 import type { Signer } from "../model/signer.ts";
 import type { AuditLog, AuditTrail } from "../store/audit/log.ts";
 import type { IntentStore } from "../store/intent/intent.ts";
 import type { Entry } from "../store/journal/chain.ts";
 import type { Journal } from "../store/journal/journal.ts";
-import type { OnDecision } from "../model/decision.ts";
 
 /** The parts from which an agent is built. */
 export interface AgentParts {

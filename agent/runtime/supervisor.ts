@@ -8,6 +8,7 @@ import type { Plan } from "../compare/plan.ts";
 import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
 import type { Cloud } from "../model/cloud.ts";
+import type { OnDecision } from "../model/decision.ts";
 import {
   type Desired,
   type DesiredGroup,
@@ -27,7 +28,6 @@ import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.t
 import { graceEnd } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import type { PermitCache } from "./campaigns/permit-cache.ts";
-import type { OnDecision } from "../model/decision.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
 import { CompromisedKeys } from "./polling/compromised-keys.ts";

@@ -1,9 +1,9 @@
 // Joins agent, drivers and simulated site in one process: for `npm start`, storms, rehearsals and
 // kill tests.
 
+import type { OnDecision } from "#agent/model/decision.ts";
 import { cloudsOf, type Identity, openAgent } from "#agent/operate/open.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import type { OnDecision } from "#agent/model/decision.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";

@@ -2,8 +2,8 @@
 // before its old key goes, and without the later SAKs none is. LINKSEAL_SEED=NAME replays one seed.
 
 import { describe, expect, it } from "vitest";
-import { decide } from "#agent/rotation/campaign.ts";
 import type { OnDecision } from "#agent/model/decision.ts";
+import { decide } from "#agent/rotation/campaign.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { Enrolled, type LinkName } from "../unit/kit/later-saks-kit.ts";

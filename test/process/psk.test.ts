@@ -13,8 +13,8 @@ import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { gatewayConfig } from "../storm/gateway-stage.ts";
 import { patienceMs } from "../patience.ts";
+import { gatewayConfig } from "../storm/gateway-stage.ts";
 import { Emissions } from "./emissions.ts";
 import { Program } from "./program.ts";
 

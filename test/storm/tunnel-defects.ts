@@ -8,7 +8,7 @@ import type {
 } from "#agent/model/tunnel-change.ts";
 import { decideTunnelBy, tunnelGuards, tunnelTable } from "#agent/rotation/tunnel-change.ts";
 
-export type DecideTunnel = (change: TunnelChange, facts: TunnelFacts) => TunnelStep;
+type DecideTunnel = (change: TunnelChange, facts: TunnelFacts) => TunnelStep;
 
 export interface TunnelDefect {
   readonly name: string;

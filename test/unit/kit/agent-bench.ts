@@ -3,9 +3,9 @@
 import { type ApiReply, answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
 import { type Client, clientText } from "#agent/model/client.ts";
+import type { OnDecision } from "#agent/model/decision.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
-import type { OnDecision } from "#agent/model/decision.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { simulatedAgent, simulatedWorld } from "#sim/lab/simulate.ts";

@@ -1,8 +1,8 @@
 // A pair that the agent enrolled, and the faults of hardware that show at a later SAK of a new key.
 
 import type { Campaign } from "#agent/model/campaign.ts";
-import { reasonText } from "#agent/model/reason-text.ts";
 import type { OnDecision } from "#agent/model/decision.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import type { EndpointFault } from "#sim/mka/port-endpoint.ts";
 import { routerWith } from "#sim/site/site-plan.ts";
