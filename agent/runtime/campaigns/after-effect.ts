@@ -29,3 +29,16 @@ export async function writtenAfter(where: string, write: () => Promise<void>): P
     throw new LinksealError(error.code, text, details);
   }
 }
+
+/** Writes; a disk that takes no write is told to `otherwise`, and any other error is thrown. */
+export async function unlessUnwritable(
+  write: () => Promise<void>,
+  otherwise: (error: LinksealError) => void,
+): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.code !== "journal.full") throw error;
+    otherwise(error);
+  }
+}

@@ -36,7 +36,7 @@ import { harmOf } from "../../rotation/late.ts";
 import { lostWhen, lostWords } from "../../rotation/lost.ts";
 import type { JournalRecord } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
-import { unlessUndone, writtenAfter } from "./after-effect.ts";
+import { unlessUndone, unlessUnwritable, writtenAfter } from "./after-effect.ts";
 
 export interface EffectParts {
   readonly world: World;
@@ -60,7 +60,14 @@ export interface Task {
   readonly recheck: () => void;
   /** Observes again before a port is shut; throws if its dark link works again. */
   readonly observeAgain: (signal: AbortSignal) => Promise<void>;
+  readonly record: RecordNeed;
 }
+
+/**
+ * Whether an effect waits for its record. `ifWritable`: a link whose sibling is lost gets its traffic
+ * back on a disk that takes no write too (P2). Whoever goes on later observes the drain anew.
+ */
+export type RecordNeed = "first" | "ifWritable";
 
 /** What is written to a router: for the journal, and for what it might do later. */
 interface Sent {
@@ -69,7 +76,7 @@ interface Sent {
   readonly change: DeviceChange;
 }
 
-type Applied = Pick<Task, "link" | "recheck"> & { readonly campaign?: Campaign };
+type Applied = Pick<Task, "link" | "recheck" | "record"> & { readonly campaign?: Campaign };
 type Late = NonNullable<Extract<JournalRecord, { kind: "effect" }>["late"]>;
 
 const effectMsMax = 90_000;
@@ -174,11 +181,7 @@ export class Effects {
   }
 
   /** Moves the traffic of a link away or back; does nothing if the group does not drain. */
-  async traffic(
-    kind: "drain" | "restore",
-    task: Pick<Task, "link" | "recheck">,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async traffic(kind: "drain" | "restore", task: Applied, signal: AbortSignal): Promise<void> {
     const { drain: means } = this.#parts.group;
     if (means === "none") return;
     const { port } = task.link;
@@ -189,10 +192,11 @@ export class Effects {
   async giveBack(
     link: DesiredLink,
     taken: DrainMeans | "shut",
+    record: RecordNeed,
     signal: AbortSignal,
   ): Promise<void> {
     const { port } = link;
-    const task = { link, recheck: () => undefined };
+    const task = { link, recheck: () => undefined, record };
     if (taken === "shut") {
       return await this.#final("open", task, { kind: "port.open", port }, signal);
     }
@@ -268,7 +272,7 @@ export class Effects {
   /** A change that arms no timer. */
   async #final(
     action: ActionKind,
-    { link, recheck }: Pick<Task, "link" | "recheck">,
+    { link, recheck, record }: Applied,
     part: PortChange,
     signal: AbortSignal,
   ): Promise<void> {
@@ -276,7 +280,7 @@ export class Effects {
     const change = [part];
     const transaction = await this.#validate(link, change, signal);
     const what = { what: action, within: "final", change } as const;
-    await this.#apply({ link, recheck }, transaction, what, signal);
+    await this.#apply({ link, recheck, record }, transaction, what, signal);
   }
 
   async #validate(
@@ -296,8 +300,9 @@ export class Effects {
     { what, within, change }: Sent,
     signal: AbortSignal,
   ): Promise<void> {
-    const { write, world } = this.#parts;
-    const { link, recheck } = task;
+    const { world } = this.#parts;
+    const { link, recheck, record } = task;
+    const write = record === "first" ? this.#parts.write : this.#writeIfWritable;
     const { token } = transaction;
     const place = link.device;
     const late = within === "final" ? this.#lateOf(task, change) : undefined;
@@ -325,6 +330,14 @@ export class Effects {
     });
   }
 
+  readonly #writeIfWritable = async (record: JournalRecord): Promise<void> => {
+    const { write, world, group } = this.#parts;
+    await unlessUnwritable(
+      () => write(record),
+      ({ code, message }) => world.log.write("warn", code, message, { group: group.name }),
+    );
+  };
+
   /** Returns how this change would harm its link if it were carried out late; undefined = not. */
   #lateOf({ link, campaign }: Applied, change: DeviceChange): Late | undefined {
     const { world, deviceCache } = this.#parts;
@@ -337,9 +350,9 @@ export class Effects {
   }
 
   /** A port that was shut and opened makes a SAK of its own, where none can be asked for. */
-  async #rekeySak({ link, recheck }: Task, signal: AbortSignal): Promise<void> {
+  async #rekeySak({ link, recheck, record }: Task, signal: AbortSignal): Promise<void> {
     const { port } = link;
-    const task = { link, recheck };
+    const task = { link, recheck, record };
     const { capabilities } = await this.#parts.deviceCache.device(link.device, signal);
     if (capabilities.macsec?.freshSak === true) {
       const isMade = await this.#final("rekeySak", task, { kind: "macsec.rekeySak", port }, signal)
@@ -349,7 +362,7 @@ export class Effects {
     }
     await this.#final("rekeySak", task, { kind: "port.shut", port }, signal);
     // The link was taken with the first half: nothing may keep the second one back.
-    const second = { link, recheck: () => undefined };
+    const second = { link, recheck: () => undefined, record };
     await this.#final("open", second, { kind: "port.open", port }, signal);
   }
 

@@ -16,7 +16,7 @@ import { sharesFate } from "../../rotation/shared-fate.ts";
 import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
 import { type LateChange, named } from "../../store/journal/memory.ts";
 import { cannotBegin, riskAccepted } from "./begin.ts";
-import { type EffectParts, Effects } from "./effects.ts";
+import { type EffectParts, Effects, type RecordNeed } from "./effects.ts";
 import type { FactCollectorParts } from "./fact-collector.ts";
 
 export interface ManualDrainParts extends EffectParts {
@@ -50,6 +50,8 @@ export async function noteGivenBack(write: EffectParts["write"], id: string): Pr
 export class ManualDrains {
   readonly #parts: ManualDrainParts;
   readonly #effects: Effects;
+  /** Links whose traffic this process gave back without a record, which is still to be written. */
+  readonly #unrecorded = new Set<string>();
 
   constructor(parts: ManualDrainParts) {
     this.#parts = parts;
@@ -74,6 +76,7 @@ export class ManualDrains {
     if (unmet !== undefined) throw this.#refusal(link, causeText(unmet));
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
+    this.#unrecorded.delete(linkId(link));
     const recheck = (): void => {
       const { deviceCache } = this.#parts;
       const { siblings } = this.#siblings(link, (each) => deviceCache.snapshot(each));
@@ -81,7 +84,7 @@ export class ManualDrains {
       if (doubt !== undefined) throw this.#refusal(link, bareCauseText(doubt));
     };
     try {
-      await this.#effects.traffic("drain", { link, recheck }, signal);
+      await this.#effects.traffic("drain", { link, recheck, record: "first" }, signal);
     } catch (error) {
       if (error instanceof LinksealError && error.effect === "none") await this.#forget(link);
       throw error;
@@ -112,15 +115,19 @@ export class ManualDrains {
     if (!isOurs && group.drain === "none") throw this.#refusal(link, meansNone(group.name));
     const state = await deviceCache.observe(link.device, signal);
     if (!isOurs && isThere(state, link.port)) return "nothing";
-    return await this.#giveBackDrained(link, signal);
+    return await this.#giveBackDrained(link, "first", signal);
   }
 
   /** The means of the group may be others since the drain, so what the router shows goes too. */
-  async #giveBackDrained(link: DesiredLink, signal: AbortSignal): Promise<Undrained> {
+  async #giveBackDrained(
+    link: DesiredLink,
+    record: RecordNeed,
+    signal: AbortSignal,
+  ): Promise<Undrained> {
     const { group, deviceCache, write } = this.#parts;
     const means = new Set(drainsOn(deviceCache.snapshot(link)));
     if (group.drain !== "none") means.add(group.drain);
-    for (const each of means) await this.#effects.giveBack(link, each, signal);
+    for (const each of means) await this.#effects.giveBack(link, each, record, signal);
     const state = await deviceCache.observe(link.device, signal);
     const left = drainsOn({ ...deviceCache.snapshot(link), state });
     const isUnknown = means.size === 0 && !isThere(state, link.port);
@@ -149,7 +156,11 @@ export class ManualDrains {
   }
 
   async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const { deviceCache, memory, world } = this.#parts;
+    const { deviceCache, memory, world, write } = this.#parts;
+    if (this.#unrecorded.has(linkId(link)) && isThere(deviceCache.state(link.device), link.port)) {
+      await noteGivenBack(write, linkId(link));
+      this.#unrecorded.delete(linkId(link));
+    }
     const isManual = named(memory().drains, linkId(link)) !== undefined;
     if (!isManual && awayBy(deviceCache.snapshot(link)) === undefined) return;
     const { snapshots, lost } = await this.observe(link, signal);
@@ -172,7 +183,7 @@ export class ManualDrains {
 
   /** An operator who drained the router by hand meanwhile can do so again by `linkseal drain`. */
   async #giveBackLate(link: DesiredLink, away: Away, late: LateChange, signal: AbortSignal) {
-    await this.#effects.giveBack(link, away, signal);
+    await this.#effects.giveBack(link, away, "first", signal);
     await this.#settle(link, late);
     const sent = `linkseal sent a ${late.what} at ${isoTime(late.since)} and saw no end of it`;
     const back = away === "shut" ? "its port is open again" : "its traffic is given back";
@@ -188,10 +199,12 @@ export class ManualDrains {
     const id = linkId(link);
     if (by === undefined) return;
     if (by === "operator") {
-      await this.#giveBackDrained(link, signal);
+      this.#unrecorded.add(id);
+      await this.#giveBackDrained(link, "ifWritable", signal);
+      this.#unrecorded.delete(id);
       return this.#report("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
     }
-    await this.#effects.giveBack(link, by, signal);
+    await this.#effects.giveBack(link, by, "ifWritable", signal);
     const text = `${id} gets its traffic back, which was moved away on the router: ${lost}`;
     this.#report("drain-given-back", link, text);
   }

@@ -17,7 +17,8 @@ import { bareCauseText, reasonText } from "../../model/reason-text.ts";
 import { advance, decide, keyActions } from "../../rotation/campaign.ts";
 import { lateChanges } from "../../rotation/late.ts";
 import { named } from "../../store/journal/memory.ts";
-import { Effects } from "./effects.ts";
+import { unlessUnwritable } from "./after-effect.ts";
+import { Effects, type RecordNeed } from "./effects.ts";
 import { FactCollector, type FactCollectorParts, type Report } from "./fact-collector.ts";
 
 export interface RotationRunnerParts extends FactCollectorParts {
@@ -55,6 +56,15 @@ function isDisruptive(action: ActionKind, { shutsFirst, port }: Facts): boolean 
   if (!restoring.includes(action)) return true;
   if (port === undefined || port.carriedBy === "nothing") return false;
   return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
+}
+
+/**
+ * Traffic given back changes no state of the campaign (a rule of its cells), so that a successor
+ * which has no record of it goes on from the same one, by what it observes.
+ */
+function recordNeed(action: ActionKind | undefined, { sibling, port }: Facts): RecordNeed {
+  const canCarry = port !== undefined && port.carriedBy !== "nothing";
+  return action === "restore" && sibling === "lost" && canCarry ? "ifWritable" : "first";
 }
 
 /** Runs the campaign of one group. */
@@ -102,15 +112,11 @@ export class RotationRunner {
     const taken = decision.step;
     const next = this.#remembering(campaign, taken, report);
     try {
-      const { come } = report;
-      if (come !== undefined) {
-        await this.#parts.write({ kind: "settled", link: linkId(link), token: come.token });
-      }
-      for (const { what, ms } of report.measured) {
-        await this.#parts.write({ kind: "measured", what, ms });
-      }
-      // Journal first: where it cannot be written, nothing is done to any device.
-      await this.#record(campaign, next, taken, link, report);
+      const record = recordNeed(taken.action, facts);
+      const recorded = (): Promise<void> => this.#record(campaign, next, taken, link, report);
+      // Journal first: where it cannot be written, nothing is taken, and one thing given.
+      if (record === "first") await recorded();
+      else await unlessUnwritable(recorded, (error) => this.#givesUnrecorded(link, error));
       const { row } = taken;
       this.#parts.onDecision?.({ kind: "taken", campaign, row, next: next.state });
       if (taken.action === undefined) {
@@ -131,7 +137,7 @@ export class RotationRunner {
         if (port?.carriedBy === "nothing") await this.#observeAgain(task, link, bounded);
       };
       await this.#effects.run(
-        { action, link, campaign: task, port, recheck, observeAgain },
+        { action, link, campaign: task, port, recheck, observeAgain, record },
         signal,
       );
       if (action === "renewSak") this.#factCollector.askedSak();
@@ -160,7 +166,7 @@ export class RotationRunner {
     this.#log("warn", "change-unfinished", text);
     const idle = { recheck: () => undefined, observeAgain: async () => undefined };
     const half = { ...campaign, token: unfinished, earlierToken: undefined };
-    const task = { link, port, campaign: half, ...idle };
+    const task = { link, port, campaign: half, record: "first", ...idle } as const;
     try {
       await this.#effects.run({ action: "rollBack", ...task }, signal);
       return stepMsMin;
@@ -301,11 +307,17 @@ export class RotationRunner {
     link: DesiredLink,
     report: Report,
   ): Promise<void> {
+    const { write } = this.#parts;
+    const { come, measured } = report;
+    if (come !== undefined) {
+      await write({ kind: "settled", link: linkId(link), token: come.token });
+    }
+    for (const { what, ms } of measured) await write({ kind: "measured", what, ms });
     const moved = next.state !== campaign.state || next.at !== campaign.at;
     // The binding goes first: a campaign that is "done" without it would leave its key unmanaged.
     if (taken.next === "done" && moved) await this.#bind(campaign, taken, link, report);
     if (moved || isMarked(campaign, next)) {
-      await this.#parts.write({ kind: "campaign", campaign: next });
+      await write({ kind: "campaign", campaign: next });
     } else if (!sameReason(next.reason, campaign.reason)) this.#parts.note(next);
     // The time for taking a key back begins when that was decided.
     if (next.aborted && !campaign.aborted) this.#factCollector.entered();
@@ -343,6 +355,11 @@ export class RotationRunner {
     const watched = isWatched ? { firstSak: sak } : {};
     const binding = { key, settings, since, created, generation, intent, how: outcome, ...watched };
     await this.#parts.write({ kind: "binding", link: id, binding });
+  }
+
+  #givesUnrecorded(link: DesiredLink, { code, message }: LinksealError): void {
+    const text = `${linkId(link)} gets its traffic back without a record: ${message}`;
+    this.#log("warn", code, text);
   }
 
   #log(level: "info" | "warn", code: string, text: string): void {

@@ -68,7 +68,11 @@ export const hostRows = {
   "state-unwritable": unwritable,
 } satisfies Finders<Subject>;
 
-/** One warning for the site, and one for each drained link whose traffic no other link carries. */
+const until =
+  "until the journal is written linkseal changes nothing on any device, but gives a link that can " +
+  "carry its traffic back once its sibling is lost";
+
+/** One warning for the site; a drained link that is dark says so by its own verdict. */
 function unwritable(scene: Scene): readonly Finding[] {
   const { unwritten, memory } = scene.agent;
   const { desired } = scene.site.intent;
@@ -79,15 +83,14 @@ function unwritable(scene: Scene): readonly Finding[] {
   const drained = desired.groups.flatMap((group) => drainedLinks(scene, group));
   const text = [
     ...unwritten.map(whatText),
-    ...(isJournal ? ["linkseal changes nothing on any device until the journal is written"] : []),
+    ...(isJournal ? [until] : []),
     ...drained.map(({ link, how }) => `${linkId(link)} ${how}`),
     ...desired.tunnels.flatMap(({ name }) =>
       manualDrainsOf(memory, name).map((how) => `${name} ${how}`),
     ),
     ...desired.groups.flatMap(({ name }) => campaignText(openCampaign(memory, name), isJournal)),
   ].join("; ");
-  const stranded = isJournal ? drained.flatMap((each) => strandedWarning(scene, each, next)) : [];
-  return [{ text, next }, ...stranded];
+  return [{ text, next }];
 }
 
 function whatText({ what, error }: Unwritten): string {
@@ -103,7 +106,6 @@ function campaignText(campaign: Campaign | undefined, isJournal: boolean): reado
 
 interface Drained {
   readonly link: DesiredLink;
-  readonly group: DesiredGroup;
   readonly how: string;
 }
 
@@ -112,34 +114,19 @@ function drainedLinks({ agent, site }: Scene, group: DesiredGroup): readonly Dra
   const { memory } = agent;
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
-    const own = manualDrainsOf(memory, linkId(link)).map((how) => ({ link, group, how }));
+    const own = manualDrainsOf(memory, linkId(link)).map((how) => ({ link, how }));
     const observed = site.deviceCache.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
     if (observed === undefined || strongValue(observed.routing) === undefined) {
       const isUnderWay = campaign.links[campaign.at]?.name === link.name;
-      return isUnderWay ? [{ link, group, how: "may be drained, its router is not read" }] : [];
+      return isUnderWay ? [{ link, how: "may be drained, its router is not read" }] : [];
     }
     const how = "is drained by its campaign";
-    return drainOf(observed, link.port) === "on" ? [{ link, group, how }] : [];
+    return drainOf(observed, link.port) === "on" ? [{ link, how }] : [];
   });
 }
 
 function manualDrainsOf(memory: Memory, about: string): readonly string[] {
   const drain = named(memory.drains, about);
   return drain === undefined ? [] : [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
-}
-
-/** The worst case of P2: the traffic cannot be returned before the journal can be written. */
-function strandedWarning(
-  { health }: Scene,
-  { link, group, how }: Drained,
-  next: string,
-): readonly Finding[] {
-  const others = group.links.filter((each) => each !== link);
-  const verdicts = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
-  if (verdicts.some(({ verdict }) => verdict === "protected" || verdict === "degraded")) return [];
-  const siblings = verdicts.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
-  const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
-  const manualToo = `${next}; or take its drain away at ${link.device}`;
-  return [{ about: linkId(link), text, next: manualToo }];
 }

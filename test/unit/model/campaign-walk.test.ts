@@ -287,6 +287,12 @@ const trafficRules: readonly Rule[] = [
       cell.facts.port?.drain === "on" && (isUsable(cell) || cell.campaign.state === "restoring"),
   ],
   [
+    "traffic comes back by a step that leaves the record as it is: a crash without it loses nothing",
+    (cell) => does(cell, "restore"),
+    ({ campaign, step: { next, mark } }) =>
+      next === campaign.state && Object.keys(mark).every((name) => name === "shut"),
+  ],
+  [
     "sibling lost and this link usable: traffic back before any other effect",
     (cell) =>
       !parking.includes(cell.campaign.state) && cell.facts.sibling === "lost" && dueBack(cell),

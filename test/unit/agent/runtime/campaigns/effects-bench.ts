@@ -26,7 +26,8 @@ export class EffectsBench extends RotationRunnerBench {
     const campaign = rotation({ token: "t-9" });
     const observeAgain = async (): Promise<void> => undefined;
     const { link } = this;
-    const task = { action, link, campaign, port: calmPort, recheck, observeAgain, ...over };
+    const seen = { port: calmPort, recheck, observeAgain, record: "first" } as const;
+    const task = { action, link, campaign, ...seen, ...over };
     await settled(this.clock, this.effects.run(task, never));
   }
 

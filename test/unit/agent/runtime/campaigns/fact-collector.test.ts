@@ -108,7 +108,8 @@ describe("a look", () => {
       port: calmPort,
       recheck: () => undefined,
       observeAgain: async () => undefined,
-    };
+      record: "first",
+    } as const;
     await settled(bench.clock, bench.effects.run({ ...task, action: "add" }, never));
     bench.effects.judge(bench.link, calmPort, bench.clock.now());
     await settled(bench.clock, bench.effects.run({ ...task, action: "prepare" }, never));
