@@ -64,8 +64,8 @@ export interface Task {
 }
 
 /**
- * Whether an effect waits for its record. `ifWritable`: a link whose sibling is lost gets its traffic
- * back on a disk that takes no write too (P2). Whoever goes on later observes the drain anew.
+ * Whether an effect waits for its record. `ifWritable`: a link whose sibling is lost gets its
+ * traffic back on a disk that takes no write too (P2). A successor observes the drain anew.
  */
 export type RecordNeed = "first" | "ifWritable";
 

@@ -69,8 +69,8 @@ export const hostRows = {
 } satisfies Finders<Subject>;
 
 const until =
-  "until the journal is written linkseal changes nothing on any device, but gives a link that can " +
-  "carry its traffic back once its sibling is lost";
+  "until the journal is written linkseal changes nothing on any device, but gives a link that " +
+  "can carry its traffic back once its sibling is lost";
 
 /** One warning for the site; a drained link that is dark says so by its own verdict. */
 function unwritable(scene: Scene): readonly Finding[] {

@@ -287,7 +287,7 @@ const trafficRules: readonly Rule[] = [
       cell.facts.port?.drain === "on" && (isUsable(cell) || cell.campaign.state === "restoring"),
   ],
   [
-    "traffic comes back by a step that leaves the record as it is: a crash without it loses nothing",
+    "traffic comes back by a step that leaves the record as it is",
     (cell) => does(cell, "restore"),
     ({ campaign, step: { next, mark } }) =>
       next === campaign.state && Object.keys(mark).every((name) => name === "shut"),
