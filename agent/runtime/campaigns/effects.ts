@@ -60,6 +60,7 @@ export interface Task {
   readonly recheck: () => void;
   /** Observes again before a port is shut; throws if its dark link works again. */
   readonly observeAgain: (signal: AbortSignal) => Promise<void>;
+  /** Whether it may run before it is in the journal. */
   readonly record: RecordNeed;
 }
 

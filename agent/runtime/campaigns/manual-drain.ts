@@ -132,7 +132,10 @@ export class ManualDrains {
     const left = drainsOn({ ...deviceCache.snapshot(link), state });
     const isUnknown = means.size === 0 && !isThere(state, link.port);
     if (left.length > 0 || isUnknown) throw this.#mayBeDrained(link, left);
+    // Only what the router was just seen to have given back is struck off, now or by a later turn.
+    this.#unrecorded.add(linkId(link));
     await noteGivenBack(write, linkId(link));
+    this.#unrecorded.delete(linkId(link));
     return means.size === 0 ? "nothing" : "given back";
   }
 
@@ -199,9 +202,7 @@ export class ManualDrains {
     const id = linkId(link);
     if (by === undefined) return;
     if (by === "operator") {
-      this.#unrecorded.add(id);
       await this.#giveBackDrained(link, "ifWritable", signal);
-      this.#unrecorded.delete(id);
       return this.#report("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
     }
     await this.#effects.giveBack(link, by, "ifWritable", signal);
