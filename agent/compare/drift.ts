@@ -7,6 +7,7 @@ import { settingsGaps } from "../health/verify.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import { bgpOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { lostKeyNext } from "../model/lost-key.ts";
+import type { CommitPart } from "../store/journal/memory.ts";
 import { farEndGaps } from "./far-end-drift.ts";
 
 /** One difference between a link and the accepted intent. */
@@ -17,8 +18,8 @@ export interface Drift {
   readonly repair: DeviceChange | undefined;
   /** What must be true before a repair cannot interrupt the port; absent = nothing. */
   readonly waits?: string;
-  /** Only a restart caused it, not an operator: it is mended whatever `repair` says. */
-  readonly by?: "restart";
+  /** Only a restart or a reload caused it, no operator: it is mended whatever `repair` says. */
+  readonly by?: "restart" | "reload";
   /** The setting that an operator must make at the far end; present if only that end differs. */
   readonly farEnd?: string;
   /** The command with the steps of a person; present if the router lacks the accepted key. */
@@ -28,14 +29,13 @@ export interface Drift {
 interface Around {
   readonly capabilities: Capabilities | undefined;
   readonly staged: readonly KeyRef[];
+  /** What a reload of the router took back on the port. */
+  readonly takenBack: readonly CommitPart[];
 }
 
 /** Returns the differences of both ends from the accepted key and the wanted settings. */
-export function driftOf(
-  snapshot: LinkSnapshot,
-  key: KeyRef,
-  { capabilities, staged }: Around,
-): readonly Drift[] {
+export function driftOf(snapshot: LinkSnapshot, key: KeyRef, around: Around): readonly Drift[] {
+  const { capabilities, staged, takenBack } = around;
   const { link, state, peer } = snapshot;
   const port = portOf(state, link.port);
   if (port === undefined) return [];
@@ -44,13 +44,15 @@ export function driftOf(
   const isOwn = (ckn: Ckn): boolean => own.some((one) => one.ckn === ckn);
   const keyDrift = keys.some((slot) => isOwn(slot.ckn))
     ? []
-    : [keyGone(snapshot, port, key, capabilities)];
+    : [keyGone(snapshot, port, key, around)];
   const extra = keys
     .filter((slot) => !isOwn(slot.ckn))
-    .map(({ ckn }) => ({
-      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
-      repair: undefined,
-    }));
+    .map(({ ckn }) => {
+      const isBack = takenBack.some((part) => removesKey(part, ckn));
+      const back = isBack ? "came back with a reload of the router and " : "";
+      const text = `another key (${ckn.slice(0, 8)}…) ${back}exists beside its own`;
+      return { text: `${link.device} ${link.port}: ${text}`, repair: undefined };
+    });
   const pointed = peer?.pointsAt?.cakSecretId;
   const farKey = staged.find(({ cakSecretId }) => cakSecretId === pointed) ?? key;
   // A port without MACsec lost its settings with its key: that is one difference.
@@ -87,7 +89,7 @@ function keyGone(
   snapshot: LinkSnapshot,
   port: MacsecPort,
   key: KeyRef,
-  capabilities: Capabilities | undefined,
+  { capabilities, takenBack }: Around,
 ): Drift {
   const { link, peer } = snapshot;
   const lost = isBare(port) ? `MACsec and the key ${key.ckn} are` : `the key ${key.ckn} is`;
@@ -98,20 +100,36 @@ function keyGone(
   const next = isElsewhere ? `linkseal ends ${linkId(link)}` : lostKeyNext(link, peer);
   // If the device cannot revert by itself, the agent repairs no port of it.
   const isFinal = capabilities?.commit.kind === "immediate";
-  if (strongValue(port.keys)?.length !== 0 || isOver || isFinal) {
-    return { text, repair: undefined, next };
-  }
+  const isTaken = takenBack.some((part) => addsKey(part, key.ckn));
+  const held = strongValue(port.keys)?.length;
   const addKey = { kind: "macsec.addKey", port: link.port, key, role: "primary" } as const;
+  // The far end is seen with this key alone, so the one that came back carries nothing.
+  const isOurs = peer?.provisioning === "settled" && !isOver;
+  if (isTaken && isOurs && held === 1 && capabilities?.macsec?.overlap === "fallback") {
+    return { text, repair: [{ ...addKey, role: "fallback" }], next, by: "reload" };
+  }
+  if (held !== 0 || isOver || (isFinal && !isTaken)) return { text, repair: undefined, next };
   if (isBare(port)) {
     const waits = passesUntil(snapshot);
     if (waits !== undefined) return { text, repair: undefined, waits, next };
     const protect = { kind: "macsec.protect", port: link.port, settings: link.settings } as const;
-    return { text, repair: [protect, addKey], next };
+    const drift = { text, repair: [protect, addKey], next };
+    return isTaken ? { ...drift, by: "reload" } : drift;
   }
   if (strongValue(port.settings) === undefined) return { text, repair: undefined, next };
-  const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
+  const by = isTaken ? "reload" : strongValue(port.keyLoss);
   const drift = { text, repair: [addKey], next };
   return by === undefined ? drift : { ...drift, by };
+}
+
+function addsKey(part: CommitPart, ckn: Ckn): boolean {
+  const isAdded = part.kind === "macsec.addKey" || part.kind === "macsec.replaceKey";
+  return isAdded && part.key.ckn === ckn;
+}
+
+/** Returns true if a part took this key off its port. */
+export function removesKey(part: CommitPart, ckn: Ckn): boolean {
+  return part.kind === "macsec.removeKey" && part.ckn === ckn;
 }
 
 /**

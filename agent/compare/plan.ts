@@ -4,6 +4,7 @@
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
+import { takenBackOn } from "../health/in-force.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
 import {
@@ -58,6 +59,7 @@ export function standingOf(
       drift: driftOf(snapshot, binding.key, {
         capabilities,
         staged: campaignKeys(memory, link),
+        takenBack: takenBackOn(memory, link),
       }),
     };
   }
@@ -274,7 +276,7 @@ function planDrift(
   drafts: Draft[],
   notes: Note[],
 ): void {
-  const isMended = desired.repair === "on" || drift.by === "restart";
+  const isMended = desired.repair === "on" || drift.by !== undefined;
   if (isMended && drift.repair !== undefined) {
     drafts.push({
       where: link.device,

@@ -251,6 +251,7 @@ const otherTexts = {
   "begin.asked": "asked for",
   "begin.unprotected": "the accepted config wants these links protected",
   "begin.settings": "the accepted config wants other settings",
+  "begin.broughtBack": "a reload of the router brought back a key that had been taken off",
   "next.link": "the previous link finished",
   "operator.proceed": plainRows["awaitingPeer.proceed"],
   "operator.resume": "the operator sent resume",

@@ -49,6 +49,7 @@ export type Reason =
   | { readonly code: "unlisted"; readonly state: string; readonly cause: EndsCause }
   /** How it began. `next.link`: the previous link finished. */
   | { readonly code: "begin.asked" | "begin.unprotected" | "begin.settings" | "next.link" }
+  | { readonly code: "begin.broughtBack" }
   | { readonly code: "begin.newerKey"; readonly on: string }
   | { readonly code: OperatorCode; readonly by: string }
   /** What an earlier version, or a later one, wrote as a sentence. */

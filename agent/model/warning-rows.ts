@@ -243,6 +243,7 @@ const foundRows = {
   }),
   "commit-lost": error("A device lost an accepted change", steps, [], promptly),
   "commit-unsaved": warning("A change in force is not saved", steps, unseen, slow),
+  "reload-took-back": warning("A reload took back what linkseal had done", steps, [], promptly),
   "clock-skew": warning("The clock of a device is wrong", steps, unseen),
   "vault-unreachable": warning("The vault does not answer", steps, [], slow),
   "vault-denied": error("The vault refuses us", steps, [], promptly),

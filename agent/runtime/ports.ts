@@ -71,8 +71,8 @@ export class Ports {
    */
   repairs(): DeviceChange {
     const { deviceCache, memory, device } = this.#parts;
-    // If the device cannot revert by itself, a port that carries traffic is left alone.
-    if (deviceCache.capabilities(device)?.commit.kind === "immediate") return [];
+    // If the device cannot revert by itself, a port is left alone unless a reload took its key.
+    const isFinal = deviceCache.capabilities(device)?.commit.kind === "immediate";
     return this.links.flatMap((link) => {
       const standing = standingOf(
         deviceCache.snapshot(link),
@@ -80,7 +80,8 @@ export class Ports {
         deviceCache.capabilities(link.device),
       );
       if (standing.kind !== "managed") return [];
-      return standing.drift.find((drift) => this.#mayRepair(link, drift))?.repair ?? [];
+      const drift = standing.drift.filter(({ by }) => !isFinal || by === "reload");
+      return drift.find((one) => this.#mayRepair(link, one))?.repair ?? [];
     });
   }
 
@@ -88,7 +89,7 @@ export class Ports {
   #mayRepair(link: DesiredLink, { repair, by }: Drift): boolean {
     const { desired, intent, memory } = this.#parts;
     if (repair === undefined) return false;
-    if (desired.repair === "on" || by === "restart") return true;
+    if (desired.repair === "on" || by !== undefined) return true;
     // A newer intent may change settings, but does not restore a key that an operator removed.
     if (repair.some(({ kind }) => kind !== "macsec.protect")) return false;
     const binding = named(memory().bindings, linkId(link));

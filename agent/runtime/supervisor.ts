@@ -136,7 +136,10 @@ export class Supervisor {
     const { rights } = this;
     const rightsFor = ({ group }: DesiredLink) => rights.report({ kind: "campaign", group });
     const isUrgent = (device: string): boolean => this.#busy(device);
-    this.unsavedCommits = new UnsavedCommits({ ...parts, deviceCache: () => this.deviceCache });
+    this.unsavedCommits = new UnsavedCommits({
+      ...{ ...parts, desired },
+      deviceCache: () => this.deviceCache,
+    });
     const { watch } = this.unsavedCommits;
     const cached = { ...parts, desired, hint, rights: rightsFor, isUrgent, watch };
     this.deviceCache = new DeviceCache(cached, before?.deviceCache);

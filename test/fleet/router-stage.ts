@@ -56,6 +56,10 @@ export class RouterStage {
   cut = 0;
   /** Returns true for a line that kills the agent before it reaches its router. */
   kills: (device: string, line: string) => boolean = () => false;
+  /** Returns true for a line at which the connection breaks before it reaches its router. */
+  cutsLine: (device: string, line: string) => boolean = () => false;
+  /** The codes of the log of all agents. */
+  readonly logged: string[] = [];
   /** Rewrites the config that the first agent gets. */
   rewrites: (config: string) => string = (config) => config;
   readonly #faultPrng: Prng;
@@ -101,7 +105,12 @@ export class RouterStage {
     const disk = this.#disk;
     const prng = this.site.prng.fork(this.#starts === 0 ? "agent" : `agent ${this.#starts}`);
     this.#starts += 1;
-    const log = { write: (_: string, code: string, text: string) => this.#output(code, text) };
+    const log = {
+      write: (_: string, code: string, text: string) => {
+        this.logged.push(code);
+        this.#output(code, text);
+      },
+    };
     const bare = simulatedWorld({ site: this.site, disk, log, prng });
     const channels = new Set<ByteChannel>();
     const channel = async ({ device }: { readonly device: string }) => {
@@ -160,6 +169,7 @@ export class RouterStage {
           this.crashing.kill();
           return await new Promise<never>(() => undefined);
         }
+        if (this.cutsLine(device, preview(text).trim())) await inner[Symbol.asyncDispose]();
         await cut();
         await inner.write(text, signal);
         await cut();

@@ -4,6 +4,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type DrainMeans, type PortName, strongValue } from "#hal/model.ts";
+import { takenBackOn } from "../../health/in-force.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import type { ReportEvent } from "../../model/events.ts";
 import { isoTime } from "../../model/iso-time.ts";
@@ -178,6 +179,10 @@ export class ManualDrains {
     }
     const come = comeOf(coming, snapshot);
     if (come !== undefined) await this.#settle(link, come);
+    if (away !== "shut" && away !== undefined && !isManual && this.#isUsable(snapshot)) {
+      const taken = takenBackOn(memory(), link).some(({ kind }) => kind === "port.restore");
+      if (taken) return await this.#giveBackReloaded(link, away, signal);
+    }
     if (away === "shut" || lost === undefined || !this.#isUsable(snapshot)) return;
     if (!isManual && away === "peeringShutdown" && carriesRoutes(snapshot)) return;
     const by = isManual ? "operator" : away;
@@ -191,6 +196,12 @@ export class ManualDrains {
     const sent = `linkseal sent a ${late.what} at ${isoTime(late.since)} and saw no end of it`;
     const back = away === "shut" ? "its port is open again" : "its traffic is given back";
     this.#report("drain-given-back", link, `${back}: ${sent}, and the router carried it out late`);
+  }
+
+  async #giveBackReloaded(link: DesiredLink, away: DrainMeans, signal: AbortSignal) {
+    await this.#effects.giveBack(link, away, "first", signal);
+    const why = `a reload of ${link.device} brought back the drain that linkseal had ended`;
+    this.#report("drain-given-back", link, `${linkId(link)} gets its traffic back: ${why}`);
   }
 
   async #giveBackAlone(

@@ -1,8 +1,9 @@
 // Begins rotations (by policy or by hand) and changes of settings that a new intent wants.
 
-import type { Drift } from "../../compare/drift.ts";
+import { type Drift, removesKey } from "../../compare/drift.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
+import { takenBackOn } from "../../health/in-force.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
@@ -86,6 +87,8 @@ export async function beginRotation(
     const id = linkId(drained);
     return waiting(`${id} was drained by hand`, `linkseal undrain ${id}`, "gate.busy");
   }
+  const back = broughtBack(parts, group, asked);
+  if (back.length > 0 && asked !== undefined) return takeOff(parts, group, back, accepting);
   const known = await rotatable(parts, group, asked, signal);
   const fresh = known.filter(({ binding, newest }) => isNewer(binding, newest));
   const chosen =
@@ -105,6 +108,50 @@ export async function beginRotation(
     outsideWindow(parts, group, accepting) ??
     (await freeze(parts, group, wanted, accepting, signal))
   );
+}
+
+/**
+ * The links whose last campaign took off a key that a reload of the router brought back: the same
+ * campaign ends the same way once more.
+ */
+function broughtBack(
+  parts: BeginParts,
+  group: DesiredGroup,
+  asked: Asked | undefined,
+): readonly CampaignLink[] {
+  const memory = parts.memory();
+  const last = named(memory.campaigns, group.name)?.links ?? [];
+  return boundLinks(parts, group, asked).flatMap(({ link, binding }) => {
+    const { key, settings, created, generation } = binding;
+    const taken = takenBackOn(memory, link);
+    const entry = last.find(({ name, old, new: { key: used } }) => {
+      const isOff = old !== undefined && taken.some((part) => removesKey(part, old.key.ckn));
+      return isOff && name === link.name && used.ckn === key.ckn;
+    });
+    if (entry === undefined) return [];
+    return [{ ...entry, created, generation, new: { key, settings }, outcome: undefined }];
+  });
+}
+
+/** The far end has left these keys, so nothing but the router is changed. */
+function takeOff(
+  parts: BeginParts,
+  group: DesiredGroup,
+  links: readonly CampaignLink[],
+  accepting: Omit<Accepting, "verb">,
+): Beginning {
+  const closed = outsideWindow(parts, group, accepting);
+  if (closed !== undefined) return closed;
+  const wanted = group.links.filter(({ name }) => links.some((one) => one.name === name));
+  const verb = `linkseal rotate ${group.name}`;
+  const risk = missingRisk(parts, wanted, rotationRisks(group, links), { ...accepting, verb });
+  if (risk !== undefined) return { kind: "waiting", waiting: risk };
+  const reason = { code: "begin.broughtBack" } as const;
+  const { asked } = accepting;
+  return {
+    kind: "begin",
+    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, reason }),
+  };
 }
 
 /** A rotation that a policy began and that was taken back is not begun again by itself. */

@@ -7,7 +7,8 @@ import { wallAfter } from "#hal/world.ts";
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
 import { driftFindings, sidesOf } from "../../compare/rules.ts";
-import type { DesiredGroup, DesiredLink } from "../../model/desired.ts";
+import { partText, takenBackOn } from "../../health/in-force.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { drainOf } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
@@ -75,6 +76,14 @@ export const linkRows = {
     const lostUpdate = state?.details?.lostUpdate;
     return state && lostUpdate && lostText(state, lostUpdate);
   },
+  "reload-took-back": ({ agent: { memory } }, { link }) => {
+    const parts = takenBackOn(memory, link);
+    if (parts.length === 0) return undefined;
+    const text = `since a reload of ${link.device}, this of linkseal is not in force`;
+    const isKeys = parts.some(({ kind }) => kind !== "port.restore");
+    const next = isKeys ? `linkseal rotate ${link.group}` : `linkseal links ${linkId(link)}`;
+    return { text: `${text}: ${parts.map(partText).join("; ")}`, next };
+  },
   "drained-by-hand": drain,
   "drain-not-in-force": drain,
   "key-age": keyAge,
@@ -107,6 +116,8 @@ export function drain(
   if (recorded === undefined) {
     if (observed !== "on") return undefined;
     if (group !== undefined && openCampaign(memory, group.name) !== undefined) return undefined;
+    // The warning about the reload names it.
+    if (takenBackOn(memory, { device, port }).some(({ kind }) => kind === "port.restore")) return;
     // An operator on the router drained it, or a campaign whose record a disk lost: it is undone
     // unasked only once the sibling is lost.
     return byHand("its traffic is moved away on the router, and linkseal knows no reason for it");

@@ -1,7 +1,7 @@
 // The agent's memory of the journal: a pure fold over its records.
 
-import type { TrafficMove } from "#hal/device.ts";
-import type { Ckn, KeyRef, WantedSettings } from "#hal/model.ts";
+import type { PortChange, TrafficMove } from "#hal/device.ts";
+import type { Ckn, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
@@ -78,6 +78,12 @@ export interface LateChange {
   readonly hidden?: true;
 }
 
+/** A part of a change that stays, and that an observation of its port shows. */
+export type CommitPart = Exclude<
+  Extract<PortChange, { readonly port: PortName }>,
+  { readonly kind: "macsec.rekeySak" }
+>;
+
 /**
  * A commit of ours that is not known to be saved, on a device that saves apart from a commit: the
  * agent may have ended in between.
@@ -89,6 +95,12 @@ export interface UnsavedCommit {
   readonly since: WallTime;
   /** The drains and restores in it, whose routes the device exchanges after a commit. */
   readonly moves: readonly TrafficMove[];
+  /** What it does to ports; absent = not known. */
+  readonly parts?: readonly CommitPart[];
+  /** The boot of the device that was observed last before it was sent; absent = not known. */
+  readonly boot?: string;
+  /** When the device was seen without these parts after a reload; absent = it was not. */
+  readonly gone?: WallTime;
 }
 
 /** Versions that a change gives to tunnels, by tunnel. */
@@ -345,10 +357,21 @@ function withUnsaved(
 ): Memory["unsaved"] {
   const { device } = record;
   const token = record.kind === "unsaved" ? record.commit.token : record.token;
-  const known = (named(unsaved, device) ?? []).filter((commit) => commit.token !== token);
-  const left = record.kind === "unsaved" ? [...known, record.commit].slice(-unsavedMax) : known;
+  const known = named(unsaved, device) ?? [];
+  const rest = known.filter((commit) => commit.token !== token);
+  const left = record.kind === "unsaved" ? withCommit(known, record.commit) : rest;
   const others = without(unsaved, device);
   return left.length === 0 ? others : { ...others, [device]: left };
+}
+
+/** A commit that is known keeps its place: a later one may replace what it did. */
+function withCommit(
+  known: readonly UnsavedCommit[],
+  commit: UnsavedCommit,
+): readonly UnsavedCommit[] {
+  const isKnown = known.some(({ token }) => token === commit.token);
+  if (!isKnown) return [...known, commit].slice(-unsavedMax);
+  return known.map((one) => (one.token === commit.token ? commit : one));
 }
 
 /** An older one names a config that is not in force any more. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { standingOf } from "#agent/compare/plan.ts";
 import { tunnelSpec } from "#agent/compare/tunnel-spec.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
-import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import { emptyMemory, type Memory, type UnsavedCommit } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
@@ -63,6 +63,71 @@ describe("a link whose router holds no key", () => {
         ),
       });
     }
+  });
+});
+
+describe("a link whose router was reloaded before its key was saved", () => {
+  const old = ckn("b");
+  const parts = [
+    { kind: "macsec.addKey", port: "et-0/0/0", key: keyOne, role: "fallback" },
+    { kind: "macsec.removeKey", port: "et-0/0/0", ckn: old },
+  ] as const;
+  const commit = { token: "t", since: at(0) as never, moves: [], parts };
+  const memoryOf = (...unsaved: readonly UnsavedCommit[]): Memory => ({
+    ...bound,
+    unsaved: { "edge-a": unsaved },
+  });
+  const gone = memoryOf({ ...commit, gone: at(0) as never });
+  const back = securedPort({ keys: known([{ ckn: old, role: "primary" }], now) });
+  const macsec = { ...capabilities.macsec, overlap: "fallback" } as const;
+  const offers: Capabilities = {
+    ...{ ...capabilities, commit: { kind: "immediate" } },
+    macsec: macsec as NonNullable<Capabilities["macsec"]>,
+  };
+  const driftOf = (memory: Memory, { peer = peerOn(), with: held = offers, port = back } = {}) => {
+    const standing = standingOf(snapshotOf(stateOf(port), { peer }), memory, held);
+    return standing.kind === "managed" ? standing.drift : [];
+  };
+
+  it("its key is put beside the one that came back, which is named", () => {
+    const key = { kind: "macsec.addKey", port: "et-0/0/0", key: keyOne, role: "fallback" };
+    expect(driftOf(gone)).toMatchObject([
+      { repair: [key], by: "reload" },
+      { text: expect.stringContaining("came back with a reload"), repair: undefined },
+    ]);
+  });
+
+  it.each([
+    ["no reload was seen", driftOf(memoryOf(commit))],
+    ["a person took it off", driftOf(bound)],
+    ["the far end moves", driftOf(gone, { peer: peerOn(keyOne, { provisioning: "updating" }) })],
+    ["the far end has MACsec off", driftOf(gone, { peer: peerOff })],
+    [
+      "the router holds one key alone",
+      driftOf(gone, { with: { ...offers, macsec: undefined } as never }),
+    ],
+    [
+      "two keys came back",
+      driftOf(gone, {
+        port: securedPort({
+          keys: known(
+            [
+              { ckn: old, role: "primary" },
+              { ckn: ckn("c"), role: "fallback" },
+            ],
+            now,
+          ),
+        }),
+      }),
+    ],
+  ])("nothing is put there where %s", (_, drift) => {
+    expect(drift.map(({ repair }) => repair).filter((repair) => repair !== undefined)).toEqual([]);
+  });
+
+  it("an empty port gets it too, on a device that cannot revert by itself", () => {
+    const empty = securedPort({ keys: known([], now) });
+    expect(driftOf(gone, { port: empty })).toMatchObject([{ by: "reload" }]);
+    expect(driftOf(bound, { port: empty })).toMatchObject([{ repair: undefined }]);
   });
 });
 

@@ -39,7 +39,7 @@ describe("a warning", () => {
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged frames-readable
        clear-path-beside-tunnel compromised-key-in-use not-configured backup-carries commit-lost
-       vault-denied far-end-lost-update waiting-for-person rotation-held
+       reload-took-back vault-denied far-end-lost-update waiting-for-person rotation-held
        rotation-overdue rotation-unfinished drained-by-hand
        journal-lossy journal-growing state-unwritable agent-overloaded`,
     ],

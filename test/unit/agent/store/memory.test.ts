@@ -132,7 +132,7 @@ describe("one record", () => {
     [
       "one that is sent again once",
       [unsaved("t"), unsaved("u"), unsaved("t")],
-      unsavedOf("u", "t"),
+      unsavedOf("t", "u"),
     ],
     ["one of two", [unsaved("t"), unsaved("u"), saved("t")], unsavedOf("u")],
     ["of commits that were saved nothing", [unsaved("t"), saved("t"), saved("x")], {}],
