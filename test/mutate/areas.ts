@@ -73,7 +73,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/rotation/{bake,later-saks}.ts"], tests: unit("bake", "later-saks") },
     {
       files: ["agent/rotation/tunnel-{change,gates}.ts"],
-      tests: unit("tunnel-change*", "tunnel-gateway", "tunnel-pair"),
+      tests: unit("tunnel-rows", "tunnel-gates", "tunnel-change*", "tunnel-gateway"),
     },
     { files: ["agent/rotation/policy.ts"], tests: unit("policy") },
     { files: ["agent/{runtime/campaigns/begin,rotation/change}.ts"], tests: unit("begin") },
