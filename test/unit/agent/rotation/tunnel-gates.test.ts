@@ -211,7 +211,7 @@ describe("a gateway is not given a newer key", () => {
         lastState: (device: string) => (device === "edge-b" ? whole : undefined),
       },
     ],
-  ] as const)("it is given one where %s", (_, over) => {
+  ] as const)("the gateway gets one where %s", (_, over) => {
     expect(keyObstacle(inputOf(over as unknown as Partial<Input>))).toBeUndefined();
   });
 
