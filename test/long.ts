@@ -75,7 +75,15 @@ export const parts: readonly Part[] = [
   long(
     "deaths",
     "agents that die at every message to a router, at every record and every effect",
-    named("fleet", ["arm-kill", "kill", "restarts", "reload", "router-deaths", "unsaved"]),
+    named("fleet", [
+      "arm-kill",
+      "kill",
+      "restarts",
+      "reload",
+      "restored-backup",
+      "router-deaths",
+      "unsaved",
+    ]),
   ),
   long(
     "peer-cuts",

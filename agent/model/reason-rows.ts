@@ -79,6 +79,7 @@ export const plainRows = {
   "staging.stage": "the new key is put beside the old one",
   "staging.addAgain": "the new key is put beside the old one again",
   "staging.newAlone": "both ends hold the new key",
+  "staging.newUnread": "the router holds the new key alone: the far end is read first",
   "staging.oldKeyGone": "the port holds neither the old key nor what was staged",
   "staged.unreadLate": someEndUnread,
   "staged.unread": someEndUnread,

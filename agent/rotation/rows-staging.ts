@@ -21,6 +21,9 @@ import {
 
 const isVerified = ({ facts }: Context): boolean => facts.staged.kind === "held";
 
+const isUnsettled = ({ facts: { far } }: Context): boolean =>
+  far === "unknown" || far === "updating";
+
 const stagedKeyPending: readonly Row[] = [
   {
     // In doubt confirm: an extra key never cuts a link, a missing one does.
@@ -149,6 +152,12 @@ const stagedKeySettled: readonly Row[] = [
     name: "staging.newAlone",
     when: ({ facts, port }) => port?.keys === "new" && facts.far === "new",
     next: "proving",
+  },
+  {
+    // A far end that was not read yet may have the new key as well, as after a restored backup.
+    name: "staging.newUnread",
+    when: (context) => context.port?.keys === "new" && isUnsettled(context) && !isOverdue(context),
+    next: "staging",
   },
   {
     name: "staging.oldKeyGone",

@@ -1,11 +1,12 @@
 // Whether a link may be leaned on while its sibling is worked on.
 
+import type { KeyRef } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
-import type { LinkSnapshot, Observations } from "../model/link-snapshot.ts";
+import { type LinkSnapshot, type Observations, portOf, securedBy } from "../model/link-snapshot.ts";
 import type { GateCause, SiblingCause } from "../model/reason.ts";
-import { type Memory, named } from "../store/journal/memory.ts";
+import { type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { carryGap } from "./facts.ts";
 import { lateTaker, untilOf } from "./late.ts";
 
@@ -54,7 +55,7 @@ export function siblingOf(
 ): Sibling {
   const { link } = snapshot;
   const { name } = link;
-  const accepted = named(memory().bindings, linkId(link))?.key;
+  const accepted = keyOf(memory(), snapshot);
   const silent = accepted !== undefined && deviceCache.peerFailure(link) !== undefined;
   const failure = deviceCache.failure(link.device);
   const gapIn = (state: LinkSnapshot["state"]): SiblingCause | undefined =>
@@ -85,6 +86,20 @@ export function siblingOf(
     cause: { code: "sibling.lateChange", what, sentAt, until },
     snapshot,
   };
+}
+
+/**
+ * The accepted key; or the one that the open campaign brings in, once both ends are seen with it: a
+ * campaign of a restored journal has changed the link before.
+ */
+function keyOf(memory: Memory, { link, state, peer }: LinkSnapshot): KeyRef | undefined {
+  const accepted = named(memory.bindings, linkId(link))?.key;
+  const campaign = openCampaign(memory, link.group);
+  const key = campaign?.links.find(({ name }) => name === link.name)?.new.key;
+  if (accepted === undefined || key === undefined) return accepted;
+  const port = portOf(state, link.port);
+  const isFar = peer?.pointsAt?.cakSecretId === key.cakSecretId;
+  return isFar && port !== undefined && securedBy(port, key) ? key : accepted;
 }
 
 /** Returns the worst standing: one lost sibling leaves a link alone, whatever the others do. */

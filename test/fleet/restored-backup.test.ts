@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
+import { effort } from "../effort.ts";
 import { overlaps, Pair } from "../unit/kit/rotate-kit.ts";
 import { Follower, histories, names } from "./step-follower.ts";
 
@@ -27,6 +28,17 @@ describe("a restored backup that is older than the keys of both links", () => {
     }
     expect(names.map((name) => pair.keysOn(name))).toEqual(keys);
     expect([pair.carrying(), pair.violations()]).toEqual([[true, true], []]);
+  });
+
+  it.each(rotated)("$overlap: the campaign of the backup ends by itself, $run", async (at) => {
+    for (const cut of effort([1, 2], [1, 2, 3, 4, 5, 6])) {
+      const pair = await Pair.adopted(at);
+      await histories.within(pair, new Prng(`within ${at.overlap} ${at.run} ${cut}`));
+      const isOver = (): boolean => pair.outcomes().every((one) => one === "rotated");
+      expect(await pair.run(3_600_000, isOver)).toBe(true);
+      await pair.run(120_000);
+      expect([pair.agent.status().verdict, pair.violations()]).toEqual(["protected", []]);
+    }
   });
 
   it.each(rotated)("$overlap: whole again by what is printed, in the middle $run", async (at) => {

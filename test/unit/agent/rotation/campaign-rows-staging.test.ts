@@ -103,6 +103,13 @@ rowsOf(
         ["staging.addAgain", { told: true }, { drained: held }, "staging", "add"],
         ["staging.waits", {}, { ...port({ drain: "on" }) }, "staging", undefined],
         ["staging.newAlone", {}, { ...port({ keys: "new" }), far: "new" }, "proving", undefined],
+        [
+          "staging.newUnread",
+          {},
+          { ...port({ keys: "new" }), far: "unknown" },
+          "staging",
+          undefined,
+        ],
         ["staging.oldKeyGone", {}, { ...port({ keys: "else" }) }, "held", undefined],
         ["staged.giveBack", {}, { ...port({ drain: "on" }), sibling: "lost" }, "staged", "restore"],
         ["staged.unreadLate", {}, { ...blind, ...overdue }, "held", undefined],
