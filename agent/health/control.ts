@@ -120,7 +120,8 @@ export function farEndFindings(evidence: LinkEvidence): Finding[] {
   if (pointsAt !== undefined && expected !== undefined && !welcome(evidence, pointsAt)) {
     const wanted = secretOf(expected.cakSecretId);
     const text = `${far} points at ${secretOf(pointsAt.cakSecretId)}`;
-    say("far-end-changed", `${text}, and ${hereOf(link)} is meant to use ${wanted}`);
+    if (evidence.older !== undefined) say("state-older", evidence.older);
+    else say("far-end-changed", `${text}, and ${hereOf(link)} is meant to use ${wanted}`);
   }
   if (provisioning === "updating") return findings;
   if (provisioning === "failed") {
@@ -369,6 +370,8 @@ function keyFinding(evidence: LinkEvidence, session: MkaSession): Finding | unde
   }
   const known = principalCkn === expected?.ckn || principalCkn === next?.ckn;
   if (principalCkn !== undefined && known) return undefined;
+  // The finding about the far end names both ends.
+  if (evidence.older !== undefined) return undefined;
   const text = `${hereOf(link)} uses the key ${short(principalCkn)}`;
   const wanted = short(expected?.ckn ?? next?.ckn);
   return finding("degraded", "principal-key-unexpected", about, `${text} and not ${wanted}`);

@@ -195,6 +195,8 @@ export interface LinkEvidence extends DeliveryEvidence {
   readonly sakSince?: Instant | undefined;
   /** When a campaign asked for a new SAK: those are no churn. */
   readonly saksAsked?: readonly Instant[];
+  /** Why the journal is older than both ends; absent = it is not known to be. */
+  readonly older?: string | undefined;
   /** What else explains a bad verdict (a vault that denies, a lost change); never makes one. */
   readonly causes?: readonly Reason[];
 }

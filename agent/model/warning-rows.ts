@@ -101,6 +101,7 @@ const verdictRows = {
   "suite-mismatch": error("Another cipher suite", link, noSession, traffic),
   "sci-mismatch": error("The two ends disagree about the SCI", link, noSession, traffic),
   "far-end-changed": error("The far end was changed", link, unseen),
+  "state-older": error("The journal is older than both ends", "linkseal adopt ABOUT", unseen),
   "far-end-failed": warning("A change at the far end failed", link, unseen),
   "key-gone": error("The router lacks the key in use", link, noSession, traffic),
   "cak-mismatch": error("The two ends hold different CAKs", link, noSession, traffic),
@@ -238,7 +239,7 @@ const foundRows = {
   "config-not-applied": warning("The config file is not in force", "linkseal plan"),
   "proposal-waiting": warning("A signed config waits to be applied", "linkseal proposal show"),
   "proposal-refused": warning("A proposed config does not count", "linkseal proposal show"),
-  drift: warning("A device differs from the accepted intent", plan, unseen, {
+  drift: warning("A device differs from the accepted intent", plan, [...unseen, "state-older"], {
     visibleAfterMs: 30_000,
   }),
   "commit-lost": error("A device lost an accepted change", steps, [], promptly),

@@ -17,7 +17,8 @@ describe("a restored backup that is older than the keys of both links", () => {
     const follower = new Follower(pair, new Set());
     for (const name of names) {
       const { reasons } = await follower.detail(name);
-      expect(reasons.map(({ code }) => code)).toContain("far-end-changed");
+      expect(reasons.map(({ code }) => code)).toEqual(["state-older"]);
+      expect(reasons[0]?.text).toMatch(/^the state is older than .* an old copy was put back, or/);
       await follower.readsSteps(name);
     }
     const { status } = await pair.reply("POST /v1/adopt", { target: "erd-demo", risks: [] });
@@ -28,6 +29,34 @@ describe("a restored backup that is older than the keys of both links", () => {
     }
     expect(names.map((name) => pair.keysOn(name))).toEqual(keys);
     expect([pair.carrying(), pair.violations()]).toEqual([[true, true], []]);
+  });
+
+  it("a state without its newest records says so where the audit log is newer", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const backup = pair.disk.contents();
+    pair.newKeys();
+    await pair.rotate();
+    await pair.run(3_600_000, () => pair.outcomes().every((one) => one === "rotated"));
+    await pair.end();
+    const isAudit = ({ name }: { readonly name: string }): boolean => name.startsWith("audit");
+    const audit = pair.disk.contents().filter(isAudit);
+    expect(audit.length).toBeGreaterThan(0);
+    await pair.restore([...backup.filter((each) => !isAudit(each)), ...audit]);
+    await pair.live();
+    await pair.run(120_000);
+    const follower = new Follower(pair, new Set());
+    for (const name of names) {
+      const [reason] = (await follower.detail(name)).reasons;
+      expect(reason?.text).toMatch(/the audit log knows \d+ records that it lacks$/);
+    }
+    const codes = pair.agent.status().warnings.map(({ code }) => code);
+    expect(codes).toContain("journal-lossy");
+    // No campaign begins on a link that is not known, and adopt ends it.
+    pair.newKeys();
+    await expect(pair.rotate()).rejects.toThrow(/have left the key of the journal/);
+    const { status } = await pair.reply("POST /v1/adopt", { target: "erd-demo", risks: [] });
+    await pair.run(120_000);
+    expect([status, pair.agent.status().verdict]).toEqual([200, "protected"]);
   });
 
   it.each(rotated)("$overlap: the campaign of the backup ends by itself, $run", async (at) => {

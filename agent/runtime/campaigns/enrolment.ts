@@ -5,6 +5,7 @@ import type { KeyRef, KeySlot, MacsecSettings, WantedSettings } from "#hal/model
 import { strongValue } from "#hal/model.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
+import { endsWith } from "../../compare/record-age.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
 import { gapOf, seenIf } from "../../model/claims.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
@@ -188,7 +189,7 @@ export async function matchExisting(
     const peer = await deviceCache.observePeer(link, signal);
     const snapshot = { link, state, peer, probe: undefined };
     const before = named(memory().bindings, linkId(link));
-    if (before !== undefined && !isElsewhere(snapshot, before)) continue;
+    if (before !== undefined && endsWith(snapshot, before.key) !== "left") continue;
     const binding = await matchOne(parts, snapshot, before, signal);
     const drift = adoptionDrift(parts, snapshot, binding);
     if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
@@ -205,15 +206,6 @@ export async function matchExisting(
 function without(memory: Memory, ...ids: readonly string[]): Memory {
   const kept = Object.entries(memory.bindings).filter(([id]) => !ids.includes(id));
   return { ...memory, bindings: Object.fromEntries(kept) };
-}
-
-/** True if both ends of a managed link have left its key, whatever key they have now. */
-function isElsewhere({ link, state, peer }: LinkSnapshot, { key }: Binding): boolean {
-  const port = portOf(state, link.port);
-  const far = peer?.pointsAt?.cakSecretId;
-  if (port === undefined || far === undefined || far === key.cakSecretId) return false;
-  const principal = strongValue(port.session)?.principalCkn;
-  return principal !== undefined && principal !== key.ckn;
 }
 
 async function matchOne(

@@ -3,6 +3,7 @@
 import { type Drift, removesKey } from "../../compare/drift.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
+import { endsWith } from "../../compare/record-age.ts";
 import { takenBackOn } from "../../health/in-force.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
@@ -246,11 +247,26 @@ async function freeze(
     signal,
   );
   const { asked } = accepting;
+  const left = leftLink(parts, group);
+  if (left !== undefined) {
+    if (asked === undefined) return { kind: "nothing" };
+    const text = `both ends of ${left} have left the key of the journal`;
+    return waiting(text, `linkseal adopt ${left}`, "gate.leftoverKey");
+  }
   const reason = { code: "begin.newerKey", on: group.rotate.on } as const;
   return {
     kind: "begin",
     campaign: newCampaign(parts, { group, kind: "rotate", links, asked, reason }),
   };
+}
+
+/** Returns the first link that both ends have left: it would keep the campaign waiting for ever. */
+function leftLink(parts: BeginParts, group: DesiredGroup): string | undefined {
+  const bound = boundLinks(parts, group, undefined);
+  const left = bound.find(
+    ({ link, binding }) => endsWith(parts.deviceCache.snapshot(link), binding.key) === "left",
+  );
+  return left && linkId(left.link);
 }
 
 /** The link as it is frozen for a rotation; undefined = there is no session with its router. */

@@ -3,6 +3,7 @@
 
 import { type Ckn, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import { RecordAge } from "../../compare/record-age.ts";
 import { withCompromised } from "../../health/compromised.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
@@ -37,7 +38,7 @@ import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { SiblingCause } from "../../model/reason.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
-import { openCampaign } from "../../store/journal/memory.ts";
+import { named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { BackupWatch } from "./backup-report.ts";
 import { linkCauses } from "./causes.ts";
@@ -72,6 +73,7 @@ export class HealthEvaluator {
   #verdicts = new Map<string, JudgedVerdict>();
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
+  readonly #recordAge = new RecordAge();
   readonly #saks = new Map<string, FollowedSak>();
   /** Changes of each link's SecY by other programs, as they were counted last. */
   readonly #secyChanges = new Map<string, bigint>();
@@ -302,6 +304,7 @@ export class HealthEvaluator {
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
       saksAsked: supervisor.deviceCache.askedSaks.of(link),
+      older: this.#older(supervisor, link),
       causes: linkCauses(supervisor, link),
     });
     // A campaign changes the key of its link itself.
@@ -310,6 +313,19 @@ export class HealthEvaluator {
     if (Object.keys(memory.compromised).length === 0) return watched;
     const { places, unrecorded } = supervisor.compromisedKeys;
     return withCompromised(watched, link, memory.compromised, places, unrecorded);
+  }
+
+  /** A campaign moves both ends itself, and the journal knows the pairs of the last one. */
+  #older(supervisor: SiteView, link: DesiredLink): string | undefined {
+    const { memory, journal } = this.#parts.agent;
+    const key = memory.bindings[linkId(link)]?.key;
+    if (key === undefined || openCampaign(memory, link.group) !== undefined) return undefined;
+    const snapshot = supervisor.deviceCache.snapshot(link);
+    const far = snapshot.peer?.pointsAt?.cakSecretId;
+    const last = named(memory.campaigns, link.group)?.links ?? [];
+    const pairs = last.flatMap((one) => [one.new.key, one.old?.key]);
+    if (pairs.some((pair) => pair?.cakSecretId === far)) return undefined;
+    return this.#recordAge.older(snapshot, key, journal.missing);
   }
 
   #tunnelNow(evidence: TunnelEvidence) {

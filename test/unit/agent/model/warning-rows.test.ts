@@ -19,7 +19,7 @@ describe("a warning", () => {
     [
       "error",
       `device-unreachable port-absent link-down macsec-not-configured policy-should-secure
-       controlled-port-open sak-not-agreed suite-mismatch sci-mismatch far-end-changed
+       controlled-port-open sak-not-agreed suite-mismatch sci-mismatch far-end-changed state-older
        key-gone cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged frames-readable stale-sak frames-not-valid mtu probe-unanswered
@@ -81,12 +81,13 @@ describe("a warning", () => {
     [
       unseen,
       `reading-missing port-absent link-down macsec-not-configured
-       policy-should-secure far-end-changed far-end-failed frames-untagged frames-readable
+       policy-should-secure far-end-changed state-older far-end-failed frames-untagged
+       frames-readable
        tunnel-configured-but-absent tunnel-underlay transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        sibling-unhealthy guard-left
        backup-carries backup-preferred
-       drift commit-unsaved clock-skew drain-not-in-force`,
+       commit-unsaved clock-skew drain-not-in-force`,
     ],
     [
       noSession,
@@ -122,6 +123,7 @@ describe("a warning", () => {
     ],
     [`${unseen} agent-overloaded`, "reading-stale"],
     ["drain-not-in-force", "drained-by-hand"],
+    [`${unseen} state-older`, "drift"],
     ["compromised-key-in-use", "rotation-unfinished"],
   ];
   it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {
