@@ -44,6 +44,7 @@ export type ErrorCode =
   | "journal.corrupt"
   | "journal.full"
   | "journal.locked"
+  | "journal.newer"
   | "agent.unreachable"
   | "agent.forbidden"
   | "agent.busy"
@@ -144,6 +145,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "journal.corrupt": row("never", "journal-lossy", 1),
   "journal.full": row("later", "state-unwritable", 1),
   "journal.locked": row("never", null, 1),
+  "journal.newer": row("never", null, 1),
   "agent.unreachable": row("later", null, 5),
   "agent.forbidden": row("never", null, 8),
   "agent.busy": row("later", null, 1),

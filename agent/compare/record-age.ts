@@ -51,7 +51,7 @@ export function endsWith(
 }
 
 /** Says that the state is older than a link; undefined = the signs do not show that. */
-export function olderText(
+function olderText(
   { link, state, peer }: LinkSnapshot,
   key: KeyRef,
   signs: AgeSigns,

@@ -13,6 +13,7 @@ import type { AgentParts } from "../runtime/agent-shapes.ts";
 import { AuditLog } from "../store/audit/log.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { Journal } from "../store/journal/journal.ts";
+import { refuseNewer } from "../store/journal/newer.ts";
 import { recollect } from "../store/journal/stored.ts";
 
 /** What binds journal, audit log and reports to one host. */
@@ -28,7 +29,8 @@ export interface Identity {
 /**
  * Opens what a process reads before it does anything. The audit log is read first: it knows what
  * journal and accepted configs must have.
- * @throws LinksealError with `journal.*` and the next safe step
+ * @throws LinksealError with `journal.*` and the next safe step; `journal.newer` if a newer version
+ * wrote the journal
  */
 export async function openRecords(
   world: World,
@@ -38,6 +40,7 @@ export async function openRecords(
   const audit = await AuditLog.open(world, chainKey);
   const { known } = audit;
   const { journal } = await Journal.open(world, { ...chainKey, knownSeq: known.journalSeq });
+  refuseNewer(journal.records());
   const { bindings, campaigns } = recollect(journal.records());
   const isUsed = Object.keys({ ...bindings, ...campaigns }).length > 0;
   const intents = await IntentStore.open(world.disk, Math.max(known.intent, isUsed ? 1 : 0));

@@ -177,12 +177,16 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   snapshotPart: true,
 };
 
+export function isKnownKind(kind: string): boolean {
+  return Object.hasOwn(kinds, kind);
+}
+
 /**
  * The memory of a journal whose MACs were checked. A kind of its own, such as an accepted loss, or
  * of a later version says nothing about the world.
  */
 export function recollect(entries: readonly { readonly kind: string }[]): Memory {
   return entries
-    .filter((entry) => Object.hasOwn(kinds, entry.kind))
+    .filter((entry) => isKnownKind(entry.kind))
     .reduce((memory, entry) => remember(memory, fromStored(entry)), emptyMemory);
 }

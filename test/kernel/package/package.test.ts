@@ -276,6 +276,25 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     );
   });
 
+  it("a downgrade is refused while traffic is moved away from a link", async () => {
+    host.ok("linkseal drain erd-demo/secondary");
+    await host.until("the warning of the drain", async () => {
+      const warnings = (await view<Status>("/v1/status"))?.warnings ?? [];
+      return warnings.some(({ code }) => code === "drained-by-hand") || undefined;
+    });
+    const refused = host.run("dpkg -i /root/present.deb 2>&1");
+    expect(refused.status).not.toBe(0);
+    expect(refused.out).toContain("while traffic is moved away from: erd-demo/secondary");
+    host.ok("linkseal undrain erd-demo/secondary");
+    await host.until("the end of the drain", async () => {
+      const warnings = (await view<Status>("/v1/status"))?.warnings ?? [];
+      const isOver = warnings.every(
+        ({ code, absentSince }) => code !== "drained-by-hand" || absentSince !== null,
+      );
+      return isOver || undefined;
+    });
+  });
+
   it("a downgrade keeps the state", async () => {
     host.ok("dpkg -i /root/present*.deb");
     expect(property("linkseal.service", "StatusText")).not.toContain("ffff");
