@@ -79,6 +79,11 @@ export interface Marks {
   readonly aborted: boolean;
   /** The port was shut for a key change or by undoing one, or is about to be. */
   readonly shut: boolean;
+  /**
+   * In `held`: time alone holds it, so it goes on by itself once both ends are whole. Elsewhere: it
+   * went on so, and the next hold waits for a person. Absent = false, as in earlier versions.
+   */
+  readonly again?: boolean;
   readonly goal: "forward" | "revert";
   /** The token of the confirmed commit that staged the new key. */
   readonly token: string | undefined;
@@ -98,6 +103,7 @@ export const noMarks: Marks = {
   soaked: false,
   aborted: false,
   shut: false,
+  again: false,
   goal: "forward",
   token: undefined,
   earlierToken: undefined,

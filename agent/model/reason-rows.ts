@@ -154,6 +154,7 @@ export const plainRows = {
   "restoring.changed": "the link is protected with its new settings",
   "restoring.rotated": "the link is protected by its new key alone",
   "restoring.reverted": "the link carries as it did before",
+  "held.goesOn": "time alone held it, and both ends are whole again: it goes on, once",
   "reverting.late": "the way back was not done in time",
   "reverting.unread": "waiting to read both ends",
   "reverting.rollBack": takesBackFirst,

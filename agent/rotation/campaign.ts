@@ -18,7 +18,7 @@ import { fitting } from "../model/machine.ts";
 import type { Reason } from "../model/reason.ts";
 import { guards } from "./guards.ts";
 import { draining } from "./rows-draining.ts";
-import { awaitingPeer, done, gated, held, listensIn, queued } from "./rows-parked.ts";
+import { awaitingPeer, done, gated, held, listensIn, queued, timeAlone } from "./rows-parked.ts";
 import { promoting, proving, retiring } from "./rows-proving.ts";
 import { restoring, reverting } from "./rows-restoring.ts";
 import { bothEnds } from "./rows-shared.ts";
@@ -119,6 +119,17 @@ function turnedBack(campaign: Campaign, { next, mark, reason }: Step) {
   return isBack && isFirst ? { turnedBack: reason } : {};
 }
 
+/** A link goes on by itself once: a second hold waits for a person. */
+function again(campaign: Campaign, { row, next }: Step): Pick<Campaign, "again"> {
+  if (next !== "held" || campaign.state === "held") return {};
+  return { again: timeAlone.has(row) && campaign.again !== true };
+}
+
+function heldFrom(campaign: Campaign, next: Step["next"]): Campaign["heldFrom"] {
+  if (next === campaign.state) return campaign.heldFrom;
+  return next === "held" ? campaign.state : undefined;
+}
+
 /** Returns the record after a step; after success the campaign goes on with its next link. */
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
@@ -138,7 +149,8 @@ export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign
     since: moved ? at : campaign.since,
     begunAt: campaign.begunAt ?? (takesLink(taken) ? at : undefined),
     reason: taken.reason,
-    heldFrom: taken.next === "held" && moved ? campaign.state : campaign.heldFrom,
+    heldFrom: heldFrom(campaign, taken.next),
+    ...again(campaign, taken),
   };
   const succeeded = ["enrolled", "changed", "rotated"].includes(links[campaign.at]?.outcome ?? "");
   if (taken.next !== "done" || !succeeded || campaign.at + 1 >= links.length) return next;

@@ -173,9 +173,42 @@ export const awaitingPeer: readonly Row[] = [
   },
 ];
 
+/** Rows that hold for time alone: the facts did not come, or were not read, in time. */
+export const timeAlone: ReadonlySet<string> = new Set([
+  "draining.unreadLate",
+  "draining.farUnseenLate",
+  "draining.lateBegun",
+  "staging.unreadLate",
+  "staged.unreadLate",
+  "switching.unreadLate",
+  "switching.farUnsettledLate",
+  "proving.staleSakLate",
+  "proving.laterSakLateHeld",
+  "proving.lateHeld",
+  "promoting.late",
+  "retiring.late",
+  "restoring.unreadLate",
+  "restoring.late",
+]);
+
+/** What an operator looks for before a bare `resume`, once for each link. */
+function goesOn({ campaign, facts, port }: Context): boolean {
+  if (campaign.again !== true || campaign.goal !== "forward") return false;
+  if (facts.sibling !== "carrying") return false;
+  const isFarRead = facts.far === "old" || facts.far === "new" || facts.far === "either";
+  return isFarRead && port?.pending === "none" && port.keys !== "else";
+}
+
 /** What made it hold stays the reason, whatever is done meanwhile. */
 export const held: readonly Row[] = [
   ...parkingRows("held").map((row) => ({ ...row, cause: "kept" as const })),
+  {
+    // The same way on as an operator's `resume`: every gate is checked again.
+    name: "held.goesOn",
+    when: goesOn,
+    next: "gated",
+    mark: { asked: false, aborted: false },
+  },
   {
     name: "held.stays",
     when: () => true,

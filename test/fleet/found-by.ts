@@ -7,7 +7,7 @@ export const foundBy: Readonly<Record<string, string>> = {
   "one-way-proof": "again-0",
   "no-settle": "again-35",
   "old-proof": "again-0",
-  "unproven-way-back": "again-16",
+  "unproven-way-back": "again-6",
   "unproven-promotion": "again-0",
   "blind-to-sibling": "again-5",
   "old-sibling": "again-5",

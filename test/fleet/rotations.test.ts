@@ -112,11 +112,12 @@ describe("a seeded defect", () => {
       return;
     }
     let found: string | undefined;
-    let tried = 0;
-    for (; tried < 200 && found !== defect.breaks; tried += 1) {
-      found = await catches(defect, `again-${tried}`);
+    let seed = "";
+    for (let tried = 0; tried < 200 && found !== defect.breaks; tried += 1) {
+      seed = `again-${tried}`;
+      found = await catches(defect, seed);
     }
-    console.log(`${defect.name}: found with seed ${tried} of 200`);
+    console.log(`${defect.name}: found with ${seed}`);
     expect(found).toBe(defect.breaks);
   });
 });

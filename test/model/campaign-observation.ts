@@ -52,9 +52,9 @@ const success = { enrol: "enrolled", change: "changed", rotate: "rotated" } as c
 export function campaignIn(record: number, config: Config): Campaign {
   const recorded = recordedIn(record);
   const { kind, overlap, retire, urgency } = config;
-  const { state, at, touched, told, asked, soaked, aborted, shut, token } = recorded;
+  const { state, at, touched, told, asked, soaked, aborted, shut, token, again } = recorded;
   const goal = recorded.back ? ("revert" as const) : ("forward" as const);
-  const done = { touched, told, asked, soaked, aborted, shut };
+  const done = { touched, told, asked, soaked, aborted, shut, again };
   const marks = { ...done, goal, token: token ? "t" : undefined };
   const campaign = campaignOf(state, { kind, retire, urgency, at, ...marks }, overlap);
   const links = campaign.links.map((link, index) => {
@@ -67,6 +67,7 @@ export function campaignIn(record: number, config: Config): Campaign {
 
 export function recordFor(campaign: Campaign): number {
   const { state, at, touched, told, asked, soaked, aborted, shut, goal, token } = campaign;
+  const again = campaign.again === true;
   const outcome = state === "done" ? campaign.links[at]?.outcome : undefined;
   const ending: Recorded["ending"] =
     outcome === undefined
@@ -75,7 +76,7 @@ export function recordFor(campaign: Campaign): number {
         ? outcome
         : "success";
   return recordOf({
-    ...{ state, touched, told, asked, soaked, aborted, shut, ending },
+    ...{ state, touched, told, asked, soaked, aborted, shut, ending, again },
     at: at === 0 ? 0 : 1,
     back: goal === "revert",
     token: token !== undefined,

@@ -57,6 +57,8 @@ export interface Config {
   readonly half?: "old" | "new" | "neither";
   /** Present if the campaign waits for a permit, which a hub gives and takes at any time. */
   readonly permits?: true;
+  /** Present if a hold by time alone is explored also before it went on by itself. */
+  readonly goesOn?: true;
   /** Present if the sibling ends on the agent's host, and this link elsewhere. */
   readonly fate?: Fate;
 }
@@ -264,11 +266,13 @@ export interface Recorded {
   /** It names the commit that is pending. */
   readonly token: boolean;
   readonly ending: "none" | "success" | "reverted" | "abandoned";
+  readonly again: boolean;
 }
 
 const endings = ["none", "success", "reverted", "abandoned"] as const;
 const tokenBit = 1 << 11;
 const touchedBit = 1 << 14;
+const againBit = 1 << 15;
 
 export function recordOf(recorded: Recorded): number {
   const flags = [
@@ -286,7 +290,8 @@ export function recordOf(recorded: Recorded): number {
     bits |
     (recorded.token ? tokenBit : 0) |
     (endings.indexOf(recorded.ending) << 12) |
-    (recorded.touched ? touchedBit : 0)
+    (recorded.touched ? touchedBit : 0) |
+    (recorded.again ? againBit : 0)
   );
 }
 
@@ -304,6 +309,7 @@ export function recordedIn(record: number): Recorded {
     token: flag(11),
     ending: endings[(record >> 12) & 3] ?? "none",
     touched: flag(14),
+    again: flag(15),
   };
 }
 
@@ -392,6 +398,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     asked: false,
     soaked: false,
     aborted: false,
+    again: config.goesOn !== true,
     shut: false,
     back: false,
     token: false,

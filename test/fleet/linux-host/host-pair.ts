@@ -251,9 +251,10 @@ export class HostPair extends AgentBench {
     for (let turn = 0; turn < turnsMax && !isStruck() && !this.#isOver(); turn += 1) {
       await this.run(1_800_000, ends);
       if (isStruck() || this.campaign().state !== "held") continue;
+      // The operator sees to the path first, and the campaign may go on by itself then.
+      await this.run(longMs, () => this.campaign().state !== "held");
+      if (this.campaign().state !== "held") continue;
       this.holds += 1;
-      // The operator sees to the path first.
-      await this.run(longMs);
       await this.say("resume");
     }
     if (isStruck() || this.#isOver()) return;

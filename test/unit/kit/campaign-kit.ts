@@ -226,7 +226,7 @@ export function rowsOf(
   }
 }
 
-const keepsReason = (row: string): boolean => /^(held|done)\./.test(row);
+const keepsReason = (row: string): boolean => /^(held\.(?!goesOn)|done\.)/.test(row);
 
 /** Another match of a row, with the cause that its reason carries. */
 export type ReportedCase = readonly [

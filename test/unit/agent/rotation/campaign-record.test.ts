@@ -4,15 +4,16 @@ import { describe, expect, it } from "vitest";
 import {
   type Campaign,
   type CampaignState,
+  type Facts,
   noMarks,
   type PortFacts,
   type Step,
 } from "#agent/model/campaign.ts";
 import type { FarEnd } from "#agent/model/reason.ts";
-import { advance } from "#agent/rotation/campaign.ts";
+import { advance, decide } from "#agent/rotation/campaign.ts";
 import { command, type ObservedEnds, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
-import { calmPort, campaignOf } from "../../kit/campaign-kit.ts";
+import { calm, calmPort, campaignOf } from "../../kit/campaign-kit.ts";
 
 const noon = 720 as WallTime;
 
@@ -80,7 +81,7 @@ describe("the record after a step", () => {
     expect(noMarks).toEqual({
       ...{ touched: false, told: false, asked: false, claimed: false },
       ...{ proved: false, soaked: false },
-      ...{ aborted: false, shut: false, goal: "forward", oldSak: undefined },
+      ...{ aborted: false, shut: false, again: false, goal: "forward", oldSak: undefined },
       ...{ token: undefined, earlierToken: undefined },
     });
   });
@@ -441,5 +442,32 @@ describe("an abandoned campaign", () => {
       kind: "refused",
       why: { code: "refused.oldKeyGone" },
     });
+  });
+
+  it.each([
+    ["time alone", {}, "promoting.late", true],
+    ["what both ends show", {}, "staging.oldKeyGone", false],
+    ["time alone, after it went on", { again: true }, "promoting.late", false],
+  ] as const)("a hold for %s goes on by itself, or not: once", (_, over, row, goesOn) => {
+    const held = advance(campaignOf("promoting", over), { ...step("held"), row }, noon);
+    expect([held.again, held.heldFrom]).toEqual([goesOn, "promoting"]);
+    const stayed = advance(held, step("held"), noon);
+    expect([stayed.again, stayed.heldFrom]).toEqual([goesOn, "promoting"]);
+    expect(advance(stayed, step("gated"), noon)).toMatchObject({ again: goesOn, state: "gated" });
+    expect(advance(stayed, step("gated"), noon).heldFrom).toBeUndefined();
+  });
+
+  it.each([
+    ["the way back", { goal: "revert" }, {}],
+    ["another hold", { again: false }, {}],
+    ["a lost sibling", {}, { sibling: "lost" }],
+    ["a sibling that is not known", {}, { sibling: "unsure" }],
+    ["a far end that was not read", {}, { far: "unknown" }],
+    ["a far end that changes", {}, { far: "updating" }],
+    ["a far end with another key", {}, { far: "other" }],
+    ["a router that was not read", {}, { port: undefined }],
+  ] as const)("a hold by time alone stays with %s", (_, over, facts) => {
+    const held = campaignOf("held", { again: true, ...over });
+    expect(decide(held, { ...calm, ...facts } as Facts).next).toBe("held");
   });
 });

@@ -90,6 +90,7 @@ rowsOf(
           { shut: true },
         ],
         ["held.parkRestore", {}, { ...port({ drain: "on" }) }, "held", "restore"],
+        ["held.goesOn", { again: true }, {}, "gated", undefined, { asked: false, aborted: false }],
         ["held.stays", {}, {}, "held", undefined],
         ["done.stays", {}, {}, "done", undefined],
       ],
